@@ -85,8 +85,8 @@ struct RunProgress {
   // Totals since the run was created.
   uint64_t batches = 0;
   uint64_t deals = 0;
-  uint64_t rollouts = 0;           // accepted with a reward
-  uint64_t failed_rollouts = 0;    // accepted as failed
+  uint64_t rollouts = 0;         // accepted with a reward
+  uint64_t failed_rollouts = 0;  // accepted as failed
   uint64_t duplicate_rollouts = 0;
   uint64_t late_rollouts = 0;        // of rollouts + failed_rollouts
   uint64_t superseded_rollouts = 0;  // accepted, but no evidence any more

@@ -1,0 +1,404 @@
+#include "storage/encoding.h"
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "boost/crc.hpp"
+#include "storage/bytes.h"
+
+namespace vade::storage {
+namespace {
+
+// The version that this program writes, of every record.
+constexpr uint8_t kRecordVersion = 1;
+constexpr size_t kChecksumBytes = 4;
+constexpr size_t kEnvelopeBytes = 1 + kChecksumBytes;
+// Of one BatchEntry, least: two varints and four doubles.
+constexpr size_t kLeastEntryBytes = 2 + 4 * 8;
+constexpr size_t kLeastLabelBytes = 2;
+
+uint32_t Checksum(std::string_view key, std::string_view body) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(key.data(), key.size());
+  crc.process_bytes(body.data(), body.size());
+  return crc.checksum();
+}
+
+std::string Describe(std::string_view key) {
+  return absl::StrCat(
+      TableName(key), " record ",
+      absl::BytesToHexString(absl::string_view(key.data(), key.size())));
+}
+
+// FieldWriter and FieldReader have the same functions, so that the fields of
+// a record are listed once, in Fields() below, for both directions.
+class FieldWriter {
+ public:
+  explicit FieldWriter(ByteWriter& out) : out_(out) {}
+
+  void Double(double value) { out_.Double(value); }
+  void I64(int64_t value) { out_.FixedU64(static_cast<uint64_t>(value)); }
+  void U64(uint64_t value) { out_.FixedU64(value); }
+  void Count(uint32_t value) { out_.Varint(value); }
+  void Count(uint64_t value) { out_.Varint(value); }
+  void Text(std::string_view value) { out_.Bytes(value); }
+  void Bool(bool value) { out_.U8(value ? 1 : 0); }
+  template <class E>
+  void Enum(E value, E, E) {
+    out_.U8(static_cast<uint8_t>(value));
+  }
+  template <class T>
+  void Size(const std::vector<T>& items, size_t) {
+    out_.Varint(items.size());
+  }
+
+ private:
+  ByteWriter& out_;
+};
+
+class FieldReader {
+ public:
+  explicit FieldReader(ByteReader& in) : in_(in) {}
+
+  void Double(double& value) { value = in_.Double(); }
+  void I64(int64_t& value) { value = static_cast<int64_t>(in_.FixedU64()); }
+  void U64(uint64_t& value) { value = in_.FixedU64(); }
+  void Count(uint32_t& value) { value = in_.VarintU32(); }
+  void Count(uint64_t& value) { value = in_.Varint(); }
+  void Text(std::string& value) { value = std::string(in_.Bytes()); }
+  void Bool(bool& value) {
+    const uint8_t byte = in_.U8();
+    if (byte > 1) in_.Fail();
+    value = byte == 1;
+  }
+  // Fails on a value outside [first, last].
+  template <class E>
+  void Enum(E& value, E first, E last) {
+    const uint8_t byte = in_.U8();
+    if (byte < static_cast<uint8_t>(first) ||
+        byte > static_cast<uint8_t>(last)) {
+      in_.Fail();
+      return;
+    }
+    value = static_cast<E>(byte);
+  }
+  // Resizes `items`; fails on more than the rest of the bytes could hold, each
+  // item being `least_bytes` or more.
+  template <class T>
+  void Size(std::vector<T>& items, size_t least_bytes) {
+    const uint64_t size = in_.Varint();
+    if (size > in_.remaining() / least_bytes) {
+      in_.Fail();
+      return;
+    }
+    items.resize(size);
+  }
+
+ private:
+  ByteReader& in_;
+};
+
+template <class T, class U>
+concept Is = std::same_as<std::remove_const_t<T>, U>;
+
+void Fields(auto& io, Is<FormatRecord> auto& r) { io.Count(r.format); }
+
+void Fields(auto& io, Is<RegistryRecord> auto& r) {
+  io.Count(r.next_run_number);
+  io.Count(r.next_epoch);
+}
+
+void Fields(auto& io, Is<RunSettings> auto& s) {
+  io.U64(s.seed);
+  io.Text(s.policy);
+  io.Count(s.group_size);
+  io.Double(s.selected_decay);
+  io.Double(s.unselected_decay);
+  io.Double(s.target_pass_rate);
+  io.Double(s.cooldown);
+  io.Count(s.reference_batch_size);
+  io.Enum(s.reward_rule.kind, RewardRuleKind::kRange,
+          RewardRuleKind::kThreshold);
+  io.Double(s.reward_rule.min);
+  io.Double(s.reward_rule.max);
+  io.Double(s.reward_rule.threshold);
+  io.Double(s.starting_alpha);
+  io.Double(s.starting_beta);
+  io.I64(s.lease_ttl_us);
+  io.Count(s.retained_deals);
+  io.I64(s.retention_age_us);
+}
+
+void Fields(auto& io, Is<RunRecord> auto& r) {
+  io.Count(r.number);
+  io.Text(r.id);
+  io.Text(r.display_name);
+  io.Count(r.epoch);
+  io.Count(r.revision);
+  io.I64(r.create_time_us);
+  io.I64(r.update_time_us);
+  Fields(io, r.settings);
+}
+
+void Fields(auto& io, Is<RunProgress> auto& r) {
+  io.Double(r.clock);
+  io.Count(r.next_sequence);
+  io.Count(r.oldest_sequence);
+  io.Count(r.next_prompt_index);
+  io.Count(r.current_pass);
+  io.Count(r.batches);
+  io.Count(r.deals);
+  io.Count(r.rollouts);
+  io.Count(r.failed_rollouts);
+  io.Count(r.duplicate_rollouts);
+  io.Count(r.late_rollouts);
+  io.Count(r.superseded_rollouts);
+  io.Count(r.groups);
+  io.Count(r.effective_groups);
+  io.Count(r.failed_groups);
+  io.Count(r.expired_groups);
+  io.Count(r.released_groups);
+  io.Count(r.never_solved_deals);
+  io.Double(r.successes);
+  io.Double(r.expected_effective_groups);
+  io.Double(r.squared_error);
+  for (auto& count : r.calibration_rollouts) io.Count(count);
+  for (auto& sum : r.calibration_predicted) io.Double(sum);
+  for (auto& sum : r.calibration_successes) io.Double(sum);
+  for (auto& count : r.redeal_intervals) io.Count(count);
+  io.Double(r.redeal_interval_sum);
+  io.Double(r.series_width);
+}
+
+void Fields(auto& io, Is<SeriesRecord> auto& r) {
+  io.Count(r.deals);
+  io.Count(r.groups);
+  io.Count(r.effective_groups);
+  io.Count(r.rollouts);
+  io.Double(r.successes);
+  io.Double(r.expected_effective_groups);
+}
+
+void Fields(auto& io, Is<PromptInfo> auto& r) {
+  io.Text(r.id);
+  io.Size(r.labels, kLeastLabelBytes);
+  for (auto& [key, value] : r.labels) {
+    io.Text(key);
+    io.Text(value);
+  }
+  io.Bool(r.enabled);
+  io.Count(r.payload_bytes);
+}
+
+void Fields(auto& io, Is<PromptState> auto& r) {
+  io.Double(r.alpha);
+  io.Double(r.beta);
+  io.Double(r.evidence_clock);
+  io.Count(r.base_sequence);
+  io.Count(r.evidence_sequence);
+  io.Count(r.dealt_sequence);
+  io.Double(r.dealt_clock);
+  io.Count(r.dealt_position);
+  io.Count(r.deals);
+  io.Count(r.pass);
+  io.Count(r.rollouts);
+  io.Double(r.successes);
+}
+
+void Fields(auto& io, Is<BatchEntry> auto& r) {
+  io.Count(r.prompt_index);
+  io.Count(r.pass);
+  io.Double(r.estimate);
+  io.Double(r.score);
+  io.Double(r.mean);
+  io.Double(r.expected_egr);
+}
+
+void Fields(auto& io, Is<BatchRecord> auto& r) {
+  io.Count(r.sequence);
+  io.Count(r.epoch);
+  io.Double(r.clock);
+  io.I64(r.create_time_us);
+  io.Count(r.group_size);
+  io.Text(r.request_id);
+  io.U64(r.request_fingerprint);
+  io.Size(r.entries, kLeastEntryBytes);
+  for (auto& entry : r.entries) Fields(io, entry);
+}
+
+void Fields(auto& io, Is<LeaseRecord> auto& r) {
+  io.Enum(r.state, BatchState::kInFlight, BatchState::kExpired);
+  io.I64(r.ttl_us);
+  io.I64(r.expire_time_us);
+  io.I64(r.end_time_us);
+}
+
+void Fields(auto& io, Is<GroupRecord> auto& r) {
+  io.Enum(r.state, GroupState::kInFlight, GroupState::kExpired);
+  io.Bool(r.in_evidence);
+  io.Bool(r.varied);
+  io.Count(r.rewards);
+  io.Count(r.failed);
+  io.Double(r.successes);
+  io.Double(r.first_reward);
+  io.Double(r.before_alpha);
+  io.Double(r.before_beta);
+  io.Double(r.before_clock);
+  io.Size(r.reported, sizeof(uint64_t));
+  for (auto& word : r.reported) io.U64(word);
+}
+
+std::string Seal(std::string_view key, ByteWriter out) {
+  out.FixedU32(Checksum(key, out.bytes()));
+  return out.Take();
+}
+
+// The bytes between the version and the checksum, both of them checked.
+absl::StatusOr<std::string_view> Unseal(std::string_view key,
+                                        std::string_view value) {
+  if (value.size() < kEnvelopeBytes) {
+    return absl::DataLossError(
+        absl::StrCat(Describe(key), " is damaged: it has ", value.size(),
+                     " bytes, fewer than a version and a checksum take"));
+  }
+  const std::string_view body = value.substr(0, value.size() - kChecksumBytes);
+  const uint32_t stored = ByteReader(value.substr(body.size())).FixedU32();
+  const uint32_t computed = Checksum(key, body);
+  if (stored != computed) {
+    return absl::DataLossError(
+        absl::StrCat(Describe(key), " is damaged: its checksum is ",
+                     absl::Hex(stored, absl::kZeroPad8), ", its bytes give ",
+                     absl::Hex(computed, absl::kZeroPad8)));
+  }
+  const uint8_t version = static_cast<uint8_t>(body[0]);
+  if (version != kRecordVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Describe(key), " has version ", version,
+                     ", this program knows version ", kRecordVersion));
+  }
+  return body.substr(1);
+}
+
+template <class Record>
+std::string EncodeRecord(std::string_view key, const Record& record,
+                         size_t expected_bytes) {
+  ByteWriter out(expected_bytes);
+  out.U8(kRecordVersion);
+  FieldWriter io(out);
+  Fields(io, record);
+  return Seal(key, std::move(out));
+}
+
+template <class Record>
+absl::StatusOr<Record> DecodeRecord(std::string_view key,
+                                    std::string_view value) {
+  const absl::StatusOr<std::string_view> body = Unseal(key, value);
+  if (!body.ok()) return body.status();
+  ByteReader in(*body);
+  FieldReader io(in);
+  Record record;
+  Fields(io, record);
+  if (!in.ok() || in.remaining() != 0) {
+    return absl::DataLossError(absl::StrCat(
+        Describe(key), " is damaged: its checksum is right, its ", value.size(),
+        " bytes are not a record of version ", kRecordVersion));
+  }
+  return record;
+}
+
+}  // namespace
+
+// Expected sizes are what a record in use takes, so that it is allocated once.
+std::string Encode(std::string_view key, const FormatRecord& record) {
+  return EncodeRecord(key, record, 16);
+}
+std::string Encode(std::string_view key, const RegistryRecord& record) {
+  return EncodeRecord(key, record, 32);
+}
+std::string Encode(std::string_view key, const RunRecord& record) {
+  return EncodeRecord(key, record, 256);
+}
+std::string Encode(std::string_view key, const RunProgress& record) {
+  return EncodeRecord(key, record, 512);
+}
+std::string Encode(std::string_view key, const SeriesRecord& record) {
+  return EncodeRecord(key, record, 64);
+}
+std::string Encode(std::string_view key, const PromptInfo& record) {
+  return EncodeRecord(key, record, 128);
+}
+std::string Encode(std::string_view key, const PromptState& record) {
+  return EncodeRecord(key, record, 96);
+}
+std::string Encode(std::string_view key, const BatchRecord& record) {
+  return EncodeRecord(key, record, 64 + record.entries.size() * 40);
+}
+std::string Encode(std::string_view key, const LeaseRecord& record) {
+  return EncodeRecord(key, record, 32);
+}
+std::string Encode(std::string_view key, const GroupRecord& record) {
+  return EncodeRecord(key, record, 64 + record.reported.size() * 8);
+}
+
+std::string EncodePayload(std::string_view key, std::string_view payload) {
+  ByteWriter out(payload.size() + kEnvelopeBytes);
+  out.U8(kRecordVersion);
+  out.Raw(payload);
+  return Seal(key, std::move(out));
+}
+
+absl::StatusOr<FormatRecord> DecodeFormat(std::string_view key,
+                                          std::string_view value) {
+  return DecodeRecord<FormatRecord>(key, value);
+}
+absl::StatusOr<RegistryRecord> DecodeRegistry(std::string_view key,
+                                              std::string_view value) {
+  return DecodeRecord<RegistryRecord>(key, value);
+}
+absl::StatusOr<RunRecord> DecodeRun(std::string_view key,
+                                    std::string_view value) {
+  return DecodeRecord<RunRecord>(key, value);
+}
+absl::StatusOr<RunProgress> DecodeProgress(std::string_view key,
+                                           std::string_view value) {
+  return DecodeRecord<RunProgress>(key, value);
+}
+absl::StatusOr<SeriesRecord> DecodeSeries(std::string_view key,
+                                          std::string_view value) {
+  return DecodeRecord<SeriesRecord>(key, value);
+}
+absl::StatusOr<PromptInfo> DecodePromptInfo(std::string_view key,
+                                            std::string_view value) {
+  return DecodeRecord<PromptInfo>(key, value);
+}
+absl::StatusOr<PromptState> DecodePromptState(std::string_view key,
+                                              std::string_view value) {
+  return DecodeRecord<PromptState>(key, value);
+}
+absl::StatusOr<BatchRecord> DecodeBatch(std::string_view key,
+                                        std::string_view value) {
+  return DecodeRecord<BatchRecord>(key, value);
+}
+absl::StatusOr<LeaseRecord> DecodeLease(std::string_view key,
+                                        std::string_view value) {
+  return DecodeRecord<LeaseRecord>(key, value);
+}
+absl::StatusOr<GroupRecord> DecodeGroup(std::string_view key,
+                                        std::string_view value) {
+  return DecodeRecord<GroupRecord>(key, value);
+}
+
+absl::StatusOr<std::string> DecodePayload(std::string_view key,
+                                          std::string_view value) {
+  const absl::StatusOr<std::string_view> body = Unseal(key, value);
+  if (!body.ok()) return body.status();
+  return std::string(*body);
+}
+
+}  // namespace vade::storage

@@ -1,0 +1,73 @@
+// How records become bytes and come back. Pure functions; the only place, with
+// storage/keys, that knows bytes. storage/README.md has the byte tables, and
+// tests/storage/encoding_test.cc the golden bytes.
+//
+// Every value is a version byte, the record's fields, and a CRC-32C over the
+// key and all that comes before it: a record under another's key is refused
+// like one with a flipped bit.
+//
+// Each Decode returns DATA_LOSS, naming the table and the key in hex, if the
+// checksum or the length is wrong or a field holds what no Encode writes; and
+// FAILED_PRECONDITION, naming both versions, if the record is intact and of a
+// version that this program does not know.
+#ifndef VADE_STORAGE_ENCODING_H_
+#define VADE_STORAGE_ENCODING_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "storage/keys.h"
+#include "storage/types.h"
+
+namespace vade::storage {
+
+// Written once, when a store is created, and checked whenever it is opened.
+struct FormatRecord {
+  // Grows when a program of the version before could not read the store.
+  uint32_t format = 1;
+
+  bool operator==(const FormatRecord&) const = default;
+};
+
+inline constexpr uint32_t kFormat = 1;
+
+std::string Encode(std::string_view key, const FormatRecord& record);
+std::string Encode(std::string_view key, const RegistryRecord& record);
+std::string Encode(std::string_view key, const RunRecord& record);
+std::string Encode(std::string_view key, const RunProgress& record);
+std::string Encode(std::string_view key, const SeriesRecord& record);
+std::string Encode(std::string_view key, const PromptInfo& record);
+std::string Encode(std::string_view key, const PromptState& record);
+std::string Encode(std::string_view key, const BatchRecord& record);
+std::string Encode(std::string_view key, const LeaseRecord& record);
+std::string Encode(std::string_view key, const GroupRecord& record);
+std::string EncodePayload(std::string_view key, std::string_view payload);
+
+absl::StatusOr<FormatRecord> DecodeFormat(std::string_view key,
+                                          std::string_view value);
+absl::StatusOr<RegistryRecord> DecodeRegistry(std::string_view key,
+                                              std::string_view value);
+absl::StatusOr<RunRecord> DecodeRun(std::string_view key,
+                                    std::string_view value);
+absl::StatusOr<RunProgress> DecodeProgress(std::string_view key,
+                                           std::string_view value);
+absl::StatusOr<SeriesRecord> DecodeSeries(std::string_view key,
+                                          std::string_view value);
+absl::StatusOr<PromptInfo> DecodePromptInfo(std::string_view key,
+                                            std::string_view value);
+absl::StatusOr<PromptState> DecodePromptState(std::string_view key,
+                                              std::string_view value);
+absl::StatusOr<BatchRecord> DecodeBatch(std::string_view key,
+                                        std::string_view value);
+absl::StatusOr<LeaseRecord> DecodeLease(std::string_view key,
+                                        std::string_view value);
+absl::StatusOr<GroupRecord> DecodeGroup(std::string_view key,
+                                        std::string_view value);
+absl::StatusOr<std::string> DecodePayload(std::string_view key,
+                                          std::string_view value);
+
+}  // namespace vade::storage
+
+#endif  // VADE_STORAGE_ENCODING_H_
