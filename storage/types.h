@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
+
 namespace vade::storage {
 
 // Key: the store. Numbers that outlive every run.
@@ -131,6 +133,8 @@ struct PromptInfo {
   std::string id;
   std::vector<std::pair<std::string, std::string>> labels;  // sorted by key
   bool enabled = true;
+  // Kept only because a remembered batch dealt it.
+  bool deleted = false;
   uint32_t payload_bytes = 0;  // the payload is a record of its own, raw
 
   bool operator==(const PromptInfo&) const = default;
@@ -222,7 +226,7 @@ struct GroupRecord {
   double before_beta = 0;
   double before_clock = 0;
   // Bit i of word i / 64: rollout i was reported.
-  std::vector<uint64_t> reported;
+  absl::InlinedVector<uint64_t, 1> reported;
 
   bool operator==(const GroupRecord&) const = default;
 };

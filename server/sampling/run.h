@@ -1,0 +1,119 @@
+// Run: the state machine of one training run: prompts, batches, leases,
+// reports, clock and statistics, all in memory, with every change also noted as
+// bytes for the store. Deterministic: time, seed and requests alone decide.
+//
+// Owned by a RunQueue, which calls it from one thread at a time, writes what
+// TakeMutation returns, and answers callers afterwards. Thread-compatible.
+//
+// Calls that change state are all or nothing: after an error, nothing of the
+// request was applied. Leases that are due at `now` expire first either way.
+#ifndef VADE_SERVER_SAMPLING_RUN_H_
+#define VADE_SERVER_SAMPLING_RUN_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/sampling/batch_table.h"
+#include "server/sampling/prompt_table.h"
+#include "server/sampling/requests.h"
+#include "server/sampling/run_stats.h"
+#include "server/sampling/selector.h"
+#include "storage/mutation.h"
+#include "storage/store.h"
+#include "storage/types.h"
+
+namespace vade::sampling {
+
+class Run {
+ public:
+  // A new, empty run. Its first mutation creates it. `record` was checked by
+  // ValidateSettings.
+  static absl::StatusOr<std::unique_ptr<Run>> Create(
+      storage::RunRecord record);
+
+  // The run as the store has it. DATA_LOSS (CORRUPT_RECORD) and
+  // FAILED_PRECONDITION (NEWER_FORMAT) from decoding; UNAVAILABLE from the
+  // store. A lease that ends later than its ttl from `now`, because the wall
+  // clock went back between two lives of the server, is cut to that.
+  static absl::StatusOr<std::unique_ptr<Run>> Load(
+      storage::RunRecord record, const storage::Store& store, absl::Time now);
+
+  const storage::RunRecord& record() const { return record_; }
+
+  // ---- Changes
+
+  // ABORTED (ETAG_MISMATCH).
+  absl::StatusOr<RunInfo> Update(const RunChange& change, absl::Time now);
+  // Removes everything of the run from the store; every later call that
+  // changes state answers RUN_NOT_FOUND. ABORTED (ETAG_MISMATCH).
+  absl::Status Delete(const std::string& etag);
+
+  // ALREADY_EXISTS (PROMPT_EXISTS), RESOURCE_EXHAUSTED (TOO_MANY_PROMPTS).
+  absl::StatusOr<ImportResult> Import(const ImportRequest& request,
+                                      absl::Time now);
+  // NOT_FOUND (PROMPT_NOT_FOUND).
+  absl::StatusOr<PromptInfo> UpdatePrompt(const PromptChange& change,
+                                          absl::Time now);
+  absl::Status DeletePrompt(const std::string& prompt_id, absl::Time now);
+
+  // RESOURCE_EXHAUSTED (NOT_ENOUGH_ELIGIBLE, PAYLOADS_TOO_LARGE),
+  // FAILED_PRECONDITION (POOL_TOO_SMALL, TOO_MANY_BATCHES), INVALID_ARGUMENT
+  // (REQUEST_ID_REUSED).
+  absl::StatusOr<SampleResult> Sample(const SampleRequest& request,
+                                      absl::Time now);
+  // NOT_FOUND (BATCH_NOT_FOUND), FAILED_PRECONDITION (BATCH_NOT_IN_FLIGHT,
+  // BATCH_OF_OTHER_EPOCH).
+  absl::StatusOr<BatchInfo> Renew(const std::string& batch_id,
+                                  std::optional<absl::Duration> ttl,
+                                  absl::Time now);
+  // NOT_FOUND (BATCH_NOT_FOUND, PROMPT_NOT_IN_BATCH), FAILED_PRECONDITION
+  // (BATCH_OF_OTHER_EPOCH). `prompt_ids` empty: all.
+  absl::StatusOr<BatchInfo> Release(const std::string& batch_id,
+                                    const std::vector<std::string>& prompt_ids,
+                                    absl::Time now);
+  // NOT_FOUND (BATCH_NOT_FOUND, PROMPT_NOT_IN_BATCH), INVALID_ARGUMENT
+  // (REWARD_OUT_OF_RULE, ROLLOUT_INDEX_OUT_OF_RANGE), FAILED_PRECONDITION
+  // (BATCH_OF_OTHER_EPOCH).
+  absl::StatusOr<ReportResult> Report(const std::vector<BatchReport>& reports,
+                                      absl::Time now);
+
+  // Expires leases that are due and forgets batches beyond retention.
+  void Tick(absl::Time now);
+
+  // ---- Reads; they never change anything
+
+  RunInfo Info() const;
+  RunStatsInfo Stats() const;
+  absl::StatusOr<PromptInfo> GetPrompt(const std::string& prompt_id) const;
+  PromptPage ListPrompts(const ListPromptsQuery& query) const;
+  // NOT_FOUND (BATCH_NOT_FOUND).
+  absl::StatusOr<BatchInfo> GetBatch(const std::string& batch_id) const;
+  BatchPage ListBatches(const ListBatchesQuery& query) const;
+  // Whether Sample with this request id would repeat an earlier batch.
+  bool HasRequestId(const std::string& request_id) const;
+
+  // ---- For the owner
+
+  // All changes since the last call, to be written as one.
+  storage::Mutation TakeMutation();
+  // Grows whenever prompts may have become eligible.
+  uint64_t eligible_version() const { return eligible_version_; }
+  // When Tick has work next; InfiniteFuture if never.
+  absl::Time NextTick() const;
+
+  // Checks every invariant that ties the parts together; OK or INTERNAL with
+  // the first one broken. For tests and `--check`; takes time O(prompts +
+  // deals).
+  absl::Status CheckInvariants() const;
+
+ private:
+};
+
+}  // namespace vade::sampling
+
+#endif  // VADE_SERVER_SAMPLING_RUN_H_
