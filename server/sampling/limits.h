@@ -47,6 +47,9 @@ inline constexpr absl::Duration kDefaultRetentionAge = absl::Hours(24 * 7);
 inline constexpr uint32_t kDefaultGroupSize = 8;
 
 inline constexpr size_t kMaxImportPrompts = 10'000;
+// Prompts looked at in one step of an export, so that other calls of the run
+// wait only a little.
+inline constexpr uint32_t kMaxExportScan = 100'000;
 inline constexpr size_t kMaxPageSize = 1000;
 inline constexpr size_t kDefaultPageSize = 100;
 inline constexpr size_t kMaxSeriesPoints = 256;

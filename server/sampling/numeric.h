@@ -4,7 +4,7 @@
 // may call them. These use only operations that IEEE 754 defines exactly
 // (+, -, *, / and the bits of a double), in a fixed order.
 //
-// Error bounds hold in round-to-nearest and are tested against 50 digits:
+// Error bounds hold in round-to-nearest and are tested against long double:
 // Log and Exp are within 1 ulp wherever the result is a normal number.
 //
 // Pure functions, thread-safe.

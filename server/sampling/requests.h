@@ -120,6 +120,12 @@ struct PromptPage {
   std::optional<PromptPosition> next;
 };
 
+struct PromptChunk {
+  std::vector<PromptInfo> prompts;
+  // Index at which the next chunk begins; nullopt at the end.
+  std::optional<uint32_t> next;
+};
+
 // ---- Batches
 
 struct Shard {

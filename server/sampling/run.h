@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,7 +91,12 @@ class Run {
   RunInfo Info() const;
   RunStatsInfo Stats() const;
   absl::StatusOr<PromptInfo> GetPrompt(const std::string& prompt_id) const;
+  // Takes time O(prompts).
   PromptPage ListPrompts(const ListPromptsQuery& query) const;
+  // Up to `limit` matching prompts from index `begin` on, in order of import,
+  // after looking at no more than kMaxExportScan.
+  PromptChunk Export(const LabelFilter& filter, uint32_t begin,
+                     size_t limit) const;
   // NOT_FOUND (BATCH_NOT_FOUND).
   absl::StatusOr<BatchInfo> GetBatch(const std::string& batch_id) const;
   BatchPage ListBatches(const ListBatchesQuery& query) const;
