@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
@@ -53,10 +52,7 @@ class FieldWriter {
   void Enum(E value, E, E) {
     out_.U8(static_cast<uint8_t>(value));
   }
-  template <class T>
-  void Size(const std::vector<T>& items, size_t) {
-    out_.Varint(items.size());
-  }
+  void Size(const auto& items, size_t) { out_.Varint(items.size()); }
 
  private:
   ByteWriter& out_;
@@ -90,8 +86,7 @@ class FieldReader {
   }
   // Resizes `items`; fails on more than the rest of the bytes could hold, each
   // item being `least_bytes` or more.
-  template <class T>
-  void Size(std::vector<T>& items, size_t least_bytes) {
+  void Size(auto& items, size_t least_bytes) {
     const uint64_t size = in_.Varint();
     if (size > in_.remaining() / least_bytes) {
       in_.Fail();

@@ -109,7 +109,7 @@ class RocksDbStore : public Store {
       stop_.NotifyAll();
       sync_thread_.join();
     }
-    // Flushes what is still in memory, so that the next start need not replay.
+    // Nothing to tell a caller: what was answered is in the log already.
     db_->Close().PermitUncheckedError();
   }
 
@@ -135,8 +135,9 @@ class RocksDbStore : public Store {
   absl::StatusOr<std::optional<std::string>> Get(
       std::string_view key) const override {
     std::string value;
-    return Found(db_->Get(rocksdb::ReadOptions(), ToSlice(key), &value),
-                 std::move(value));
+    const rocksdb::Status status =
+        db_->Get(rocksdb::ReadOptions(), ToSlice(key), &value);
+    return Found(status, std::move(value));
   }
 
   absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
