@@ -200,7 +200,8 @@ absl::StatusOr<ReportLog> ReadReportLogs(const std::string& folder,
                                          const std::string& run_id) {
   std::vector<std::filesystem::path> paths;
   std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(folder, failed)) {
     if (entry.path().extension() == ".jsonl") paths.push_back(entry.path());
   }
   if (failed || paths.empty()) {

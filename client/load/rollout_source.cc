@@ -11,8 +11,8 @@ constexpr uint64_t kFailureStream = 2;
 
 double RolloutUniform(uint64_t stream, const RolloutStep& step,
                       const std::string& prompt_id, uint32_t rollout) {
-  return UnitUniform(MixKey(
-      {stream, step.seed, step.step, HashText(prompt_id), rollout}));
+  return UnitUniform(
+      MixKey({stream, step.seed, step.step, HashText(prompt_id), rollout}));
 }
 
 }  // namespace

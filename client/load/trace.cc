@@ -124,10 +124,10 @@ absl::StatusOr<Trace> Trace::Read(std::istream& input,
   for (const auto& [prompt_id, seen] : visits) {
     const auto missing = std::find(seen.seen.begin(), seen.seen.end(), false);
     if (missing != seen.seen.end()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          name, ": prompt ", prompt_id, " has no visit ",
-          missing - seen.seen.begin(), "; 0 to ", kTraceEpochs - 1,
-          " are needed"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ": prompt ", prompt_id, " has no visit ",
+                       missing - seen.seen.begin(), "; 0 to ", kTraceEpochs - 1,
+                       " are needed"));
     }
     trace.pass_rates_[prompt_id] = SmoothPassRates(seen.observed);
   }

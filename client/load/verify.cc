@@ -178,9 +178,8 @@ absl::Status ReadBatch(client::Client& client, const std::string& name,
   if (!batch.ok()) return batch.status();
   auto& groups = counted.batches[client::LastPart(name)];
   for (const api::Group& group : batch->groups()) {
-    groups[group.prompt().prompt_id()] = {group.reward_count(),
-                                          group.failed_count(),
-                                          group.success_sum()};
+    groups[group.prompt().prompt_id()] = {
+        group.reward_count(), group.failed_count(), group.success_sum()};
   }
   return absl::OkStatus();
 }
