@@ -1,7 +1,9 @@
 #include "storage/rocksdb_store.h"
 
 #include <atomic>
+#include <cstdarg>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -52,6 +54,27 @@ absl::Status ToStatus(const rocksdb::Status& status, std::string_view what,
   return status.IsCorruption() ? absl::DataLossError(message)
                                : absl::UnavailableError(message);
 }
+
+// Hands RocksDB's warnings to the caller. Its own log file is never used: once
+// a full disk has failed one line of it, the next line aborts the process in a
+// RocksDB that was built with assertions, as Debian's is.
+class ForwardingLogger : public rocksdb::Logger {
+ public:
+  explicit ForwardingLogger(std::function<void(const std::string&)> log)
+      : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), log_(std::move(log)) {}
+
+  void Logv(const rocksdb::InfoLogLevel level, const char* format,
+            va_list arguments) override {
+    if (!log_ || level < GetInfoLogLevel()) return;
+    char line[1024];
+    std::vsnprintf(line, sizeof(line), format, arguments);
+    log_(line);
+  }
+  using Logger::Logv;
+
+ private:
+  const std::function<void(const std::string&)> log_;
+};
 
 class RocksDbCursor : public Cursor {
  public:
@@ -281,10 +304,7 @@ rocksdb::Options EngineOptions(const RocksDbOptions& options) {
   table.format_version = 5;
   engine.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
 
-  // Its log in the folder: errors and warnings, three files of 1 MiB at most.
-  engine.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  engine.max_log_file_size = size_t{1} << 20;
-  engine.keep_log_file_num = 3;
+  engine.info_log = std::make_shared<ForwardingLogger>(options.log);
   engine.stats_dump_period_sec = 0;
   engine.stats_persist_period_sec = 0;
   return engine;

@@ -5,6 +5,7 @@
 #define VADE_STORAGE_ROCKSDB_STORE_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -50,6 +51,10 @@ struct RocksDbOptions {
   // An operator's answer to DATA_LOSS from a damaged log: open at the last
   // point before the damage, and give up every write after it.
   bool recover_to_point_in_time = false;
+  // Takes RocksDB's warnings and errors, one line each of 1 KiB at most, from
+  // any thread; must not block. Empty: they are dropped (every error that
+  // matters to a caller is also a Status).
+  std::function<void(const std::string& line)> log;
   // Keep everything here instead of on the disk; null: on the disk.
   MemoryDisk* memory_disk = nullptr;
 };
