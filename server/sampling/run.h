@@ -14,8 +14,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -118,6 +120,94 @@ class Run {
   absl::Status CheckInvariants() const;
 
  private:
+  // A group that a report names, found and checked.
+  struct ReportedGroup;
+
+  explicit Run(storage::RunRecord record);
+
+  // Loading, one table each; called in this order.
+  absl::Status LoadProgress(const storage::Store& store);
+  absl::Status LoadPrompts(const storage::Store& store);
+  absl::Status LoadPromptStates(const storage::Store& store);
+  absl::Status LoadBatches(const storage::Store& store);
+  absl::Status LoadLeases(const storage::Store& store, absl::Time now);
+  absl::Status LoadGroups(const storage::Store& store);
+  void AdoptInFlight();
+
+  absl::Status CheckAlive() const;
+  absl::Status CheckEtag(const std::string& etag) const;
+  double clock() const { return progress_.clock; }
+
+  // Prompts.
+  absl::Status CheckImport(const ImportRequest& request) const;
+  void CreatePrompt(const PromptSpec& spec);
+  void ChangePrompt(uint32_t index, const PromptSpec& spec);
+  void PutPromptInfo(uint32_t index, const storage::PromptInfo& info);
+  void PutPayload(uint32_t index, const std::string& payload);
+  void SetEvidence(uint32_t index, Evidence evidence);
+  Evidence EvidenceNow(uint32_t index) const;
+  PromptInfo DescribePrompt(uint32_t index) const;
+  double OrderKey(uint32_t index, PromptOrder order) const;
+
+  // Sampling.
+  struct Candidates;
+  Candidates FindCandidates(const LabelFilter& filter) const;
+  absl::StatusOr<SampleResult> RepeatSample(const Batch& batch,
+                                            const SampleRequest& request) const;
+  absl::Status CheckPayloads(const SampleRequest& request,
+                             const Candidates& candidates,
+                             const Selection& selection) const;
+  Batch& Deal(const SampleRequest& request, const Candidates& candidates,
+              const Selection& selection, absl::Time now);
+  SampleResult DescribeSample(const Batch& batch, const Shard& shard) const;
+
+  // Leases.
+  absl::StatusOr<Batch*> FindBatch(const std::string& batch_id);
+  absl::StatusOr<const Batch*> FindBatch(const std::string& batch_id) const;
+  void ExpireDue(absl::Time now);
+  void ForgetOld(absl::Time now);
+  void FreeGroup(Batch& batch, uint32_t position, storage::GroupState state);
+  void FreeAll(Batch& batch, storage::GroupState group_state,
+               storage::BatchState batch_state, absl::Time now);
+  void EndIfComplete(Batch& batch, absl::Time now);
+  BatchInfo DescribeBatch(const Batch& batch, bool with_groups) const;
+
+  // Reports.
+  absl::StatusOr<std::vector<ReportedGroup>> Resolve(
+      const std::vector<BatchReport>& reports);
+  absl::Status CheckRollouts(const GroupReport& report, const Batch& batch,
+                             const std::string& field) const;
+  std::optional<uint32_t> FindPosition(const Batch& batch,
+                                       const std::string& prompt_id) const;
+  void ApplyGroup(const ReportedGroup& reported, absl::Time now,
+                  ReportResult& result);
+  void UpdateEvidence(Batch& batch, uint32_t position);
+  std::vector<std::pair<Batch*, uint32_t>> LaterGroups(uint32_t index,
+                                                       uint64_t after) const;
+
+  // What the next mutation must hold.
+  void TouchPrompt(uint32_t index);
+  void TouchGroup(const Batch& batch, uint32_t position);
+  void TouchLease(const Batch& batch);
+  void FlushRecords();
+
+  storage::RunRecord record_;
+  bool deleted_ = false;
+  std::unique_ptr<Selector> selector_;
+  PromptTable prompts_;
+  BatchTable batches_;
+  storage::RunProgress progress_;
+  RunStats stats_;  // refers to progress_
+  uint64_t eligible_version_ = 0;
+
+  storage::Mutation pending_;
+  bool progress_dirty_ = false;
+  std::vector<uint32_t> dirty_prompts_;
+  absl::flat_hash_set<std::pair<uint64_t, uint32_t>> dirty_groups_;
+  absl::flat_hash_set<uint64_t> dirty_leases_;
+  // Batches below are deleted from the store; those between this and
+  // progress_.oldest_sequence are forgotten and not deleted yet.
+  uint64_t deleted_below_ = 1;
 };
 
 }  // namespace vade::sampling

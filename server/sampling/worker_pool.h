@@ -26,8 +26,8 @@ class WorkerPool {
  private:
   void Loop();
 
-  storage::Mutex mu_;
-  storage::CondVar wake_;
+  Mutex mu_;
+  CondVar wake_;
   std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::thread> threads_;  // constant after construction
