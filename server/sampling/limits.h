@@ -50,6 +50,12 @@ inline constexpr size_t kMaxImportPrompts = 10'000;
 // Prompts looked at in one step of an export, so that other calls of the run
 // wait only a little.
 inline constexpr uint32_t kMaxExportScan = 100'000;
+// Payload bytes of one message of an export, below what clients accept unasked.
+inline constexpr uint64_t kMaxExportPayloadBytes = uint64_t{2} << 20;
+inline constexpr absl::Duration kMinWatchInterval = absl::Milliseconds(100);
+inline constexpr absl::Duration kMaxWatchInterval = absl::Hours(1);
+inline constexpr absl::Duration kDefaultWatchInterval = absl::Seconds(1);
+inline constexpr size_t kMaxPromptsPerRequest = 1000;  // BatchGetPrompts
 inline constexpr size_t kMaxPageSize = 1000;
 inline constexpr size_t kDefaultPageSize = 100;
 inline constexpr size_t kMaxSeriesPoints = 256;
