@@ -9,7 +9,9 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
@@ -125,6 +127,45 @@ TEST_CASE("A write that fails latches even if the cause goes at once",
   }
   CHECK(PutItem(*store, 1) == failure);
   CHECK(CountItems(*store) == 0);
+}
+
+TEST_CASE("Writers beside the one that fails lose nothing answered",
+          "[crash]") {
+  constexpr uint64_t kThreads = 4;
+  const SyncMode sync =
+      GENERATE(SyncMode::kAlways, SyncMode::kInterval, SyncMode::kNever);
+  const uint64_t limit_kib = GENERATE(10, 50, 150, 240);
+  CAPTURE(static_cast<int>(sync), limit_kib);
+  const TempFolder folder;
+  RocksDbOptions options;
+  options.path = folder / "store";
+  options.sync = sync;
+  options.sync_interval = absl::Microseconds(100);
+  options.write_buffer_bytes = size_t{256} << 10;
+  std::vector<uint64_t> written(kThreads, 0);
+  {
+    auto store = OpenRocksDbStore(options);
+    REQUIRE(store.ok());
+    const FileSizeLimit limit(rlim_t{limit_kib} << 10);
+    std::vector<std::thread> threads;
+    for (uint64_t thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&store, &count = written[thread], thread] {
+        while (count < 1000 && PutItem(**store, thread * 1000 + count).ok()) {
+          ++count;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  auto store = OpenRocksDbStore(options);
+  INFO(store.status().ToString());
+  REQUIRE(store.ok());
+  for (uint64_t thread = 0; thread < kThreads; ++thread) {
+    CHECK(written[thread] < 1000);
+    for (uint64_t i = 0; i < written[thread]; ++i) {
+      REQUIRE((*store)->Get(ItemKey(thread * 1000 + i))->has_value());
+    }
+  }
 }
 
 // A disk in memory of a few megabytes, mounted for as long as this lives.
