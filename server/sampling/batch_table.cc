@@ -67,8 +67,7 @@ void BatchTable::SetExpireTime(Batch& batch, int64_t expire_time_us) {
   leases_.emplace(expire_time_us, batch.sequence());
 }
 
-void BatchTable::End(Batch& batch, storage::BatchState state,
-                     int64_t now_us) {
+void BatchTable::End(Batch& batch, storage::BatchState state, int64_t now_us) {
   leases_.erase({batch.lease.expire_time_us, batch.sequence()});
   batch.lease.state = state;
   batch.lease.end_time_us = now_us;

@@ -8,8 +8,8 @@ SystemClock::SystemClock()
     : start_(absl::Now()), steady_start_(std::chrono::steady_clock::now()) {}
 
 absl::Time SystemClock::Now() const {
-  return start_ + absl::FromChrono(std::chrono::steady_clock::now() -
-                                   steady_start_);
+  return start_ +
+         absl::FromChrono(std::chrono::steady_clock::now() - steady_start_);
 }
 
 }  // namespace vade::sampling

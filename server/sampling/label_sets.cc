@@ -16,9 +16,9 @@ bool MatchesTerm(const Labels& labels, const LabelTerm& term) {
 }  // namespace
 
 bool Matches(const Labels& labels, const LabelFilter& filter) {
-  return std::all_of(
-      filter.begin(), filter.end(),
-      [&](const LabelTerm& term) { return MatchesTerm(labels, term); });
+  return std::all_of(filter.begin(), filter.end(), [&](const LabelTerm& term) {
+    return MatchesTerm(labels, term);
+  });
 }
 
 uint32_t LabelSets::Acquire(const Labels& labels) {

@@ -23,6 +23,7 @@ inline constexpr size_t kMaxFilterTerms = 16;
 inline constexpr size_t kMaxFilterValuesPerTerm = 64;
 
 inline constexpr uint32_t kMaxBatchSize = 65536;
+inline constexpr uint32_t kMaxShards = 65536;
 inline constexpr uint32_t kMaxGroupSize = 1024;
 inline constexpr size_t kMaxRequestIdBytes = 128;
 inline constexpr uint64_t kMaxBatchPayloadBytes = uint64_t{64} << 20;

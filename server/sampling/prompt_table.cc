@@ -36,8 +36,7 @@ std::optional<uint32_t> PromptTable::Find(absl::string_view id) const {
   return *found;
 }
 
-std::optional<uint32_t> PromptTable::FindTombstone(
-    absl::string_view id) const {
+std::optional<uint32_t> PromptTable::FindTombstone(absl::string_view id) const {
   const auto found = tombstones_.find(id);
   if (found == tombstones_.end()) return std::nullopt;
   return found->second;

@@ -24,6 +24,8 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 struct LabelTerm {
   std::string key;
   std::vector<std::string> values;
+
+  bool operator==(const LabelTerm&) const = default;
 };
 using LabelFilter = std::vector<LabelTerm>;
 

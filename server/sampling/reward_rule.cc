@@ -14,10 +14,9 @@ absl::Status CheckMagnitude(absl::string_view field, double value) {
   if (std::isfinite(value) && std::abs(value) <= kMaxRewardMagnitude) {
     return absl::OkStatus();
   }
-  return InvalidField(
-      field, absl::StrCat(value),
-      absl::StrCat("must be finite and of magnitude at most ",
-                   kMaxRewardMagnitude));
+  return InvalidField(field, absl::StrCat(value),
+                      absl::StrCat("must be finite and of magnitude at most ",
+                                   kMaxRewardMagnitude));
 }
 
 }  // namespace

@@ -12,8 +12,7 @@
 namespace vade::sampling {
 
 // The success of `reward`; nullopt if it is NaN, infinite or outside the rule.
-std::optional<double> SuccessOf(const storage::RewardRule& rule,
-                                double reward);
+std::optional<double> SuccessOf(const storage::RewardRule& rule, double reward);
 
 // "in [0, 1]": what rewards the rule takes, for error messages.
 std::string DescribeRule(const storage::RewardRule& rule);

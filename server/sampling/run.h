@@ -36,15 +36,15 @@ class Run {
  public:
   // A new, empty run. Its first mutation creates it. `record` was checked by
   // ValidateSettings.
-  static absl::StatusOr<std::unique_ptr<Run>> Create(
-      storage::RunRecord record);
+  static absl::StatusOr<std::unique_ptr<Run>> Create(storage::RunRecord record);
 
   // The run as the store has it. DATA_LOSS (CORRUPT_RECORD) and
   // FAILED_PRECONDITION (NEWER_FORMAT) from decoding; UNAVAILABLE from the
   // store. A lease that ends later than its ttl from `now`, because the wall
   // clock went back between two lives of the server, is cut to that.
-  static absl::StatusOr<std::unique_ptr<Run>> Load(
-      storage::RunRecord record, const storage::Store& store, absl::Time now);
+  static absl::StatusOr<std::unique_ptr<Run>> Load(storage::RunRecord record,
+                                                   const storage::Store& store,
+                                                   absl::Time now);
 
   const storage::RunRecord& record() const { return record_; }
 
@@ -109,6 +109,8 @@ class Run {
 
   // All changes since the last call, to be written as one.
   storage::Mutation TakeMutation();
+  // Bytes that the next mutation has already, hot records not counted.
+  size_t pending_bytes() const { return pending_.bytes(); }
   // Grows whenever prompts may have become eligible.
   uint64_t eligible_version() const { return eligible_version_; }
   // When Tick has work next; InfiniteFuture if never.
@@ -154,9 +156,9 @@ class Run {
   Candidates FindCandidates(const LabelFilter& filter) const;
   absl::StatusOr<SampleResult> RepeatSample(const Batch& batch,
                                             const SampleRequest& request) const;
+  // `prompts`: those of the whole batch, by index.
   absl::Status CheckPayloads(const SampleRequest& request,
-                             const Candidates& candidates,
-                             const Selection& selection) const;
+                             const std::vector<uint32_t>& prompts) const;
   Batch& Deal(const SampleRequest& request, const Candidates& candidates,
               const Selection& selection, absl::Time now);
   SampleResult DescribeSample(const Batch& batch, const Shard& shard) const;
@@ -183,7 +185,7 @@ class Run {
                   ReportResult& result);
   void UpdateEvidence(Batch& batch, uint32_t position);
   std::vector<std::pair<Batch*, uint32_t>> LaterGroups(uint32_t index,
-                                                       uint64_t after) const;
+                                                       uint64_t after);
 
   // What the next mutation must hold.
   void TouchPrompt(uint32_t index);

@@ -65,7 +65,8 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
             std::function<void(absl::StatusOr<T>)> done);
 
   // Run::Sample, waiting until `wait_until` for prompts to become eligible.
-  // Waiting calls with the same filter are served in order of arrival.
+  // Waiting calls with the same filter are served in order of arrival; a call
+  // that does not wait is tried at once.
   void Sample(SampleRequest request, absl::Time wait_until, CancelFlag cancel,
               std::function<void(absl::StatusOr<SampleResult>)> done);
 
@@ -80,8 +81,95 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   absl::Status health() const;
 
  private:
-  // One call. `apply` runs it, or answers `refused` without running it.
+  // One call: `apply` runs it and keeps its result, or takes `refused` for it;
+  // `finish` answers, with `written` instead if that failed a change. False
+  // from `apply`: not to be answered yet.
+  struct Call {
+    bool changes = false;
+    std::function<bool(Run&, absl::Time, const absl::Status& refused)> apply;
+    std::function<void(const absl::Status& written)> finish;
+  };
+  // A sample call, which may wait.
+  struct SampleCall;
+
+  RunQueue(std::unique_ptr<Run> run, storage::Store& store, WorkerPool& pool,
+           const Clock& clock);
+
+  template <typename T>
+  void Enqueue(bool changes,
+               std::function<absl::StatusOr<T>(Run&, absl::Time)> op,
+               std::function<void(absl::StatusOr<T>)> done);
+  void Enqueue(Call call);
+  bool Pop(Call& call);
+  void Schedule();
+
+  // The steps of the one worker that has the run.
+  void Drain();
+  void ApplyCalls(absl::Time now, std::vector<Call>& applied);
+  bool TrySample(const std::shared_ptr<SampleCall>& call, absl::Time now);
+  void ServeWaiting(absl::Time now, std::vector<Call>& applied);
+  absl::Status WriteChanges();
+  void UpdateDue();
+
+  storage::Store& store_;
+  WorkerPool& pool_;
+  const Clock& clock_;
+  const std::string run_id_;
+  const uint32_t run_number_;
+
+  // Touched only by the worker that has set scheduled_, one at a time; the
+  // hand-over from one to the next goes through mu_.
+  std::unique_ptr<Run> run_;
+  std::deque<std::shared_ptr<SampleCall>> waiting_;
+  uint64_t served_version_ = 0;
+  absl::Status refused_;
+
+  mutable Mutex mu_;
+  std::deque<Call> queue_ ABSL_GUARDED_BY(mu_);
+  bool scheduled_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status health_ ABSL_GUARDED_BY(mu_);
+  QueueCounts counts_ ABSL_GUARDED_BY(mu_);
+  // When Tick has something to do.
+  absl::Time due_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
+
+template <typename T>
+void RunQueue::Enqueue(bool changes,
+                       std::function<absl::StatusOr<T>(Run&, absl::Time)> op,
+                       std::function<void(absl::StatusOr<T>)> done) {
+  auto result = std::make_shared<absl::StatusOr<T>>(absl::UnknownError(""));
+  Call call;
+  call.changes = changes;
+  call.apply = [op = std::move(op), result](Run& run, absl::Time now,
+                                            const absl::Status& refused) {
+    if (refused.ok()) {
+      *result = op(run, now);
+    } else {
+      *result = refused;
+    }
+    return true;
+  };
+  call.finish = [done = std::move(done), result,
+                 changes](const absl::Status& written) {
+    if (changes && !written.ok() && result->ok()) *result = written;
+    done(*std::move(result));
+  };
+  Enqueue(std::move(call));
+}
+
+template <typename T>
+void RunQueue::Change(std::function<absl::StatusOr<T>(Run&, absl::Time)> op,
+                      std::function<void(absl::StatusOr<T>)> done) {
+  Enqueue<T>(true, std::move(op), std::move(done));
+}
+
+template <typename T>
+void RunQueue::Read(std::function<absl::StatusOr<T>(const Run&)> op,
+                    std::function<void(absl::StatusOr<T>)> done) {
+  Enqueue<T>(
+      false, [op = std::move(op)](Run& run, absl::Time) { return op(run); },
+      std::move(done));
+}
 
 }  // namespace vade::sampling
 

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "server/sampling/clock.h"
 #include "server/sampling/run_queue.h"
+#include "server/sampling/serial_queue.h"
 #include "server/sampling/worker_pool.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
@@ -58,6 +59,26 @@ class RunRegistry {
       uint32_t run_number, const std::vector<uint32_t>& prompt_indexes) const;
 
  private:
+  RunRegistry(storage::Store& store, WorkerPool& pool, const Clock& clock);
+
+  absl::Status Load();
+  // The number and epoch of a new run, or why there can be none.
+  absl::StatusOr<storage::RunRecord> Reserve(const std::string& run_id);
+  absl::StatusOr<RunInfo> CreateNow(const std::string& run_id,
+                                    std::string display_name,
+                                    storage::RunSettings settings);
+
+  storage::Store& store_;
+  WorkerPool& pool_;
+  const Clock& clock_;
+
+  mutable Mutex mu_;
+  absl::btree_map<std::string, std::shared_ptr<RunQueue>> runs_
+      ABSL_GUARDED_BY(mu_);
+  storage::RegistryRecord numbers_ ABSL_GUARDED_BY(mu_);
+
+  // Creations one after another, so that numbers reach the disk in order.
+  SerialQueue creations_;
 };
 
 }  // namespace vade::sampling

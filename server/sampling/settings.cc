@@ -135,8 +135,8 @@ absl::StatusOr<storage::RunSettings> ResolveSettings(const SettingsSpec& spec,
   return s;
 }
 
-absl::StatusOr<storage::RunSettings> ApplyChange(
-    storage::RunSettings settings, const RunChange& change) {
+absl::StatusOr<storage::RunSettings> ApplyChange(storage::RunSettings settings,
+                                                 const RunChange& change) {
   if (change.group_size) settings.group_size = *change.group_size;
   if (change.reference_batch_size) {
     settings.reference_batch_size = *change.reference_batch_size;

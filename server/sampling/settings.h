@@ -41,8 +41,8 @@ absl::StatusOr<storage::RunSettings> ResolveSettings(const SettingsSpec& spec,
 absl::Status ValidateSettings(const storage::RunSettings& settings);
 
 // `settings` with `change` applied. INVALID_ARGUMENT (INVALID_FIELD).
-absl::StatusOr<storage::RunSettings> ApplyChange(
-    storage::RunSettings settings, const RunChange& change);
+absl::StatusOr<storage::RunSettings> ApplyChange(storage::RunSettings settings,
+                                                 const RunChange& change);
 
 // 1 to 63 of [a-z0-9._-], the first [a-z0-9]. INVALID_ARGUMENT
 // (INVALID_FIELD).

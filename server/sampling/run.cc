@@ -1,0 +1,158 @@
+#include "server/sampling/run.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "server/sampling/error.h"
+#include "server/sampling/policy.h"
+#include "server/sampling/settings.h"
+#include "storage/encoding.h"
+#include "storage/keys.h"
+
+namespace vade::sampling {
+
+Run::Run(storage::RunRecord record)
+    : record_(std::move(record)), stats_(record_.number, progress_) {}
+
+absl::StatusOr<std::unique_ptr<Run>> Run::Create(storage::RunRecord record) {
+  absl::StatusOr<Policy> policy = FindPolicy(record.settings.policy);
+  if (!policy.ok()) return policy.status();
+  std::unique_ptr<Run> run(new Run(std::move(record)));
+  const storage::RunRecord& kept = run->record_;
+  run->selector_ = MakeSelector(*policy, kept.settings.target_pass_rate);
+  const std::string key = storage::RunKey(kept.number);
+  run->pending_.Put(key, storage::Encode(key, kept));
+  run->progress_dirty_ = true;
+  return run;
+}
+
+absl::Status Run::CheckAlive() const {
+  return deleted_ ? RunNotFound(record_.id) : absl::OkStatus();
+}
+
+absl::Status Run::CheckEtag(const std::string& etag) const {
+  const std::string current = absl::StrCat(record_.revision);
+  if (etag.empty() || etag == current) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kAborted, "ETAG_MISMATCH",
+                   absl::StrCat("etag: got '", etag, "'; the run has '",
+                                current, "', read it again"),
+                   {{"etag", current}});
+}
+
+absl::StatusOr<RunInfo> Run::Update(const RunChange& change, absl::Time now) {
+  if (absl::Status s = CheckAlive(); !s.ok()) return s;
+  if (absl::Status s = CheckEtag(change.etag); !s.ok()) return s;
+  absl::StatusOr<storage::RunSettings> settings =
+      ApplyChange(record_.settings, change);
+  if (!settings.ok()) return settings.status();
+  absl::StatusOr<Policy> policy = FindPolicy(settings->policy);
+  if (!policy.ok()) return policy.status();
+  record_.settings = *std::move(settings);
+  if (change.display_name) record_.display_name = *change.display_name;
+  ++record_.revision;
+  record_.update_time_us = absl::ToUnixMicros(now);
+  selector_ = MakeSelector(*policy, record_.settings.target_pass_rate);
+  const std::string key = storage::RunKey(record_.number);
+  pending_.Put(key, storage::Encode(key, record_));
+  ++eligible_version_;  // a shorter cooldown frees prompts
+  return Info();
+}
+
+absl::Status Run::Delete(const std::string& etag) {
+  if (absl::Status s = CheckAlive(); !s.ok()) return s;
+  if (absl::Status s = CheckEtag(etag); !s.ok()) return s;
+  deleted_ = true;
+  ++eligible_version_;  // waiting calls must learn of it
+  pending_.Clear();
+  for (const storage::Table table : storage::kRunTables) {
+    storage::KeyRange range = storage::RunRange(table, record_.number);
+    pending_.DeleteRange(std::move(range.begin), std::move(range.end));
+  }
+  return absl::OkStatus();
+}
+
+void Run::Tick(absl::Time now) {
+  if (deleted_) return;
+  ExpireDue(now);
+  ForgetOld(now);
+}
+
+absl::Time Run::NextTick() const {
+  if (deleted_) return absl::InfiniteFuture();
+  absl::Time next = absl::InfiniteFuture();
+  if (const auto expire = batches_.NextExpireTimeUs(); expire.has_value()) {
+    next = absl::FromUnixMicros(*expire);
+  }
+  const Batch* oldest = batches_.oldest();
+  if (oldest != nullptr && oldest->ended()) {
+    next = std::min(next,
+                    absl::FromUnixMicros(oldest->lease.end_time_us) +
+                        absl::Microseconds(record_.settings.retention_age_us));
+  }
+  return next;
+}
+
+RunInfo Run::Info() const {
+  RunInfo info;
+  info.record = record_;
+  info.clock = progress_.clock;
+  info.batches = progress_.batches;
+  info.prompts = prompts_.count();
+  info.disabled = prompts_.disabled();
+  info.in_flight = prompts_.in_flight();
+  return info;
+}
+
+void Run::TouchPrompt(uint32_t index) {
+  if (prompts_.MarkDirty(index)) dirty_prompts_.push_back(index);
+}
+
+void Run::TouchGroup(const Batch& batch, uint32_t position) {
+  dirty_groups_.emplace(batch.sequence(), position);
+  progress_dirty_ = true;
+}
+
+void Run::TouchLease(const Batch& batch) {
+  dirty_leases_.insert(batch.sequence());
+  progress_dirty_ = true;
+}
+
+void Run::FlushRecords() {
+  const uint32_t run = record_.number;
+  for (const uint32_t index : dirty_prompts_) {
+    prompts_.MarkClean(index);
+    if (!prompts_[index].present) continue;
+    const std::string key = storage::PromptStateKey(run, index);
+    pending_.Put(key, storage::Encode(key, prompts_[index].state));
+  }
+  for (const auto& [sequence, position] : dirty_groups_) {
+    const Batch* batch = batches_.Find(sequence);
+    if (batch == nullptr) continue;
+    const std::string key = storage::GroupKey(run, sequence, position);
+    pending_.Put(key, storage::Encode(key, batch->groups[position]));
+  }
+  for (const uint64_t sequence : dirty_leases_) {
+    const Batch* batch = batches_.Find(sequence);
+    if (batch == nullptr) continue;
+    const std::string key = storage::LeaseKey(run, sequence);
+    pending_.Put(key, storage::Encode(key, batch->lease));
+  }
+  if (progress_dirty_) {
+    stats_.Flush(pending_);
+    const std::string key = storage::ProgressKey(run);
+    pending_.Put(key, storage::Encode(key, progress_));
+  }
+}
+
+storage::Mutation Run::TakeMutation() {
+  if (!deleted_) FlushRecords();
+  dirty_prompts_.clear();
+  dirty_groups_.clear();
+  dirty_leases_.clear();
+  progress_dirty_ = false;
+  storage::Mutation taken = std::move(pending_);
+  pending_ = storage::Mutation();
+  return taken;
+}
+
+}  // namespace vade::sampling

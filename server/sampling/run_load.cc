@@ -1,0 +1,255 @@
+// Loading a run from the store: one scan of each of its tables.
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/sampling/error.h"
+#include "server/sampling/policy.h"
+#include "server/sampling/run.h"
+#include "storage/encoding.h"
+#include "storage/keys.h"
+
+namespace vade::sampling {
+namespace {
+
+using storage::BatchState;
+using storage::GroupState;
+
+// A record that decodes, and does not fit the others.
+absl::Status Corrupt(const storage::Cursor& at, absl::string_view what) {
+  const std::string key(at.key());
+  const std::string table = storage::TableName(key);
+  return MakeError(absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
+                   absl::StrCat("table ", table, ": ", what),
+                   {{"table", table}});
+}
+
+using Visit = std::function<absl::Status(const storage::KeyParts&,
+                                         const storage::Cursor&)>;
+
+// Calls `visit` for every record in `range`, in order, until it fails.
+absl::Status ForEach(const storage::Store& store, storage::KeyRange range,
+                     const Visit& visit) {
+  const std::unique_ptr<storage::Cursor> cursor =
+      store.Scan(std::move(range.begin), std::move(range.end));
+  for (; cursor->Valid(); cursor->Next()) {
+    absl::StatusOr<storage::KeyParts> key = storage::ParseKey(cursor->key());
+    if (!key.ok()) return key.status();
+    if (absl::Status s = visit(*key, *cursor); !s.ok()) return s;
+  }
+  return cursor->status();
+}
+
+GroupState EndedAs(BatchState state) {
+  switch (state) {
+    case BatchState::kReleased:
+      return GroupState::kReleased;
+    case BatchState::kExpired:
+      return GroupState::kExpired;
+    default:
+      return GroupState::kInFlight;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Run>> Run::Load(storage::RunRecord record,
+                                               const storage::Store& store,
+                                               absl::Time now) {
+  absl::StatusOr<Policy> policy = FindPolicy(record.settings.policy);
+  if (!policy.ok()) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "NEWER_FORMAT",
+        absl::StrCat("run '", record.id, "': ", policy.status().message()),
+        {{"run", record.id}});
+  }
+  std::unique_ptr<Run> run(new Run(std::move(record)));
+  run->selector_ =
+      MakeSelector(*policy, run->record_.settings.target_pass_rate);
+  if (absl::Status s = run->LoadProgress(store); !s.ok()) return s;
+  if (absl::Status s = run->LoadPrompts(store); !s.ok()) return s;
+  if (absl::Status s = run->LoadPromptStates(store); !s.ok()) return s;
+  if (absl::Status s = run->LoadBatches(store); !s.ok()) return s;
+  if (absl::Status s = run->LoadLeases(store, now); !s.ok()) return s;
+  if (absl::Status s = run->LoadGroups(store); !s.ok()) return s;
+  run->AdoptInFlight();
+  return run;
+}
+
+absl::Status Run::LoadProgress(const storage::Store& store) {
+  const std::string key = storage::ProgressKey(record_.number);
+  absl::StatusOr<std::optional<std::string>> value = store.Get(key);
+  if (!value.ok()) return value.status();
+  if (!value->has_value()) {
+    return MakeError(
+        absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
+        absl::StrCat("run '", record_.id, "' has no progress record"),
+        {{"table", "progress"}});
+  }
+  absl::StatusOr<storage::RunProgress> progress =
+      storage::DecodeProgress(key, **value);
+  if (!progress.ok()) return progress.status();
+  progress_ = *std::move(progress);
+  deleted_below_ = progress_.oldest_sequence;
+  if (progress_.oldest_sequence > 1) {
+    // What an earlier life forgot and had not deleted yet.
+    for (const storage::Table table :
+         {storage::Table::kBatch, storage::Table::kLease,
+          storage::Table::kGroup}) {
+      storage::KeyRange range = storage::ItemRange(table, record_.number, 0,
+                                                   progress_.oldest_sequence);
+      pending_.DeleteRange(std::move(range.begin), std::move(range.end));
+    }
+  }
+  return ForEach(
+      store, storage::RunRange(storage::Table::kSeries, record_.number),
+      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
+        absl::StatusOr<storage::SeriesRecord> point =
+            storage::DecodeSeries(cursor.key(), cursor.value());
+        if (!point.ok()) return point.status();
+        stats_.LoadSeries(at.item, *point);
+        return absl::OkStatus();
+      });
+}
+
+absl::Status Run::LoadPrompts(const storage::Store& store) {
+  absl::Status status = ForEach(
+      store, storage::RunRange(storage::Table::kPromptInfo, record_.number),
+      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
+        absl::StatusOr<storage::PromptInfo> info =
+            storage::DecodePromptInfo(cursor.key(), cursor.value());
+        if (!info.ok()) return info.status();
+        if (at.item >= progress_.next_prompt_index) {
+          return Corrupt(cursor, "a prompt beyond the run's last one");
+        }
+        if (!info->deleted && prompts_.Find(info->id).has_value()) {
+          return Corrupt(cursor, "two prompts with one id");
+        }
+        prompts_.Skip(static_cast<uint32_t>(at.item));
+        const uint32_t index = prompts_.Add(*info);
+        if (info->deleted) prompts_.Bury(index);
+        return absl::OkStatus();
+      });
+  prompts_.Skip(progress_.next_prompt_index);
+  return status;
+}
+
+absl::Status Run::LoadPromptStates(const storage::Store& store) {
+  return ForEach(
+      store, storage::RunRange(storage::Table::kPromptState, record_.number),
+      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
+        absl::StatusOr<storage::PromptState> state =
+            storage::DecodePromptState(cursor.key(), cursor.value());
+        if (!state.ok()) return state.status();
+        if (at.item >= prompts_.size() ||
+            prompts_[static_cast<uint32_t>(at.item)].id_bytes == nullptr) {
+          return Corrupt(cursor, "state of a prompt that does not exist");
+        }
+        const uint32_t index = static_cast<uint32_t>(at.item);
+        prompts_.state(index) = *state;
+        if (!prompts_[index].present &&
+            state->dealt_sequence < progress_.oldest_sequence) {
+          // No batch names this deleted prompt any more.
+          pending_.Delete(storage::PromptInfoKey(record_.number, index));
+          pending_.Delete(storage::PromptStateKey(record_.number, index));
+        }
+        return absl::OkStatus();
+      });
+}
+
+absl::Status Run::LoadBatches(const storage::Store& store) {
+  batches_.StartAt(progress_.oldest_sequence);
+  absl::Status status = ForEach(
+      store,
+      storage::ItemRange(storage::Table::kBatch, record_.number,
+                         progress_.oldest_sequence, progress_.next_sequence),
+      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
+        absl::StatusOr<storage::BatchRecord> record =
+            storage::DecodeBatch(cursor.key(), cursor.value());
+        if (!record.ok()) return record.status();
+        if (at.item != batches_.end_sequence()) {
+          return Corrupt(cursor, "a batch is missing");
+        }
+        for (const storage::BatchEntry& entry : record->entries) {
+          if (entry.prompt_index < prompts_.size()) continue;
+          return Corrupt(cursor, "a batch with a prompt that never was");
+        }
+        Batch batch;
+        batch.record = *std::move(record);
+        batch.groups.resize(batch.record.entries.size());
+        batches_.Add(std::move(batch));
+        return absl::OkStatus();
+      });
+  if (!status.ok()) return status;
+  if (batches_.end_sequence() == progress_.next_sequence) return status;
+  return MakeError(absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
+                   absl::StrCat("run '", record_.id, "': batch ",
+                                batches_.end_sequence(), " is missing"),
+                   {{"table", "batch"}});
+}
+
+absl::Status Run::LoadLeases(const storage::Store& store, absl::Time now) {
+  const int64_t now_us = absl::ToUnixMicros(now);
+  size_t leases = 0;
+  absl::Status status = ForEach(
+      store,
+      storage::ItemRange(storage::Table::kLease, record_.number,
+                         progress_.oldest_sequence, progress_.next_sequence),
+      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
+        absl::StatusOr<storage::LeaseRecord> lease =
+            storage::DecodeLease(cursor.key(), cursor.value());
+        if (!lease.ok()) return lease.status();
+        Batch& batch = *batches_.Find(at.item);
+        batch.lease.ttl_us = lease->ttl_us;
+        const int64_t latest_us = now_us + lease->ttl_us;
+        batches_.SetExpireTime(batch,
+                               std::min(lease->expire_time_us, latest_us));
+        if (lease->state != BatchState::kInFlight) {
+          batches_.End(batch, lease->state, lease->end_time_us);
+        }
+        ++leases;
+        return absl::OkStatus();
+      });
+  if (!status.ok() || leases == batches_.size()) return status;
+  return MakeError(
+      absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
+      absl::StrCat("run '", record_.id, "': a lease record is missing"),
+      {{"table", "lease"}});
+}
+
+absl::Status Run::LoadGroups(const storage::Store& store) {
+  return ForEach(
+      store,
+      storage::ItemRange(storage::Table::kGroup, record_.number,
+                         progress_.oldest_sequence, progress_.next_sequence),
+      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
+        absl::StatusOr<storage::GroupRecord> group =
+            storage::DecodeGroup(cursor.key(), cursor.value());
+        if (!group.ok()) return group.status();
+        Batch& batch = *batches_.Find(at.item);
+        if (at.position >= batch.groups.size()) {
+          return Corrupt(cursor, "a group beyond the end of its batch");
+        }
+        batch.groups[at.position] = *std::move(group);
+        return absl::OkStatus();
+      });
+}
+
+void Run::AdoptInFlight() {
+  for (uint64_t sequence = batches_.oldest_sequence();
+       sequence < batches_.end_sequence(); ++sequence) {
+    Batch& batch = *batches_.Find(sequence);
+    for (size_t i = 0; i < batch.groups.size(); ++i) {
+      storage::GroupRecord& group = batch.groups[i];
+      if (group.state != GroupState::kInFlight) continue;
+      group.state = EndedAs(batch.lease.state);
+      if (group.state != GroupState::kInFlight) continue;
+      ++batch.in_flight;
+      prompts_.SetInFlight(batch.record.entries[i].prompt_index, true);
+    }
+  }
+}
+
+}  // namespace vade::sampling

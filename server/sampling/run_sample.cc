@@ -1,0 +1,292 @@
+// Sampling of a run: who is eligible, the selection, the deal.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/sampling/error.h"
+#include "server/sampling/run.h"
+#include "storage/encoding.h"
+#include "storage/keys.h"
+
+namespace vade::sampling {
+
+// The eligible prompts as a selector takes them, and why the others are not.
+struct Run::Candidates {
+  std::vector<uint32_t> eligible;
+  std::vector<Evidence> evidence;
+  std::vector<uint32_t> passes;
+  uint64_t total = 0;
+  uint64_t disabled = 0;
+  uint64_t filtered_out = 0;
+  uint64_t in_flight = 0;
+  uint64_t cooling_down = 0;
+
+  // Prompts that would be eligible if nothing were in flight or cooling.
+  uint64_t matching() const {
+    return eligible.size() + in_flight + cooling_down;
+  }
+};
+
+namespace {
+
+// A stable hash (FNV-1a) of the arguments that a repeat must share.
+class Fingerprint {
+ public:
+  void Add(const std::string& text) {
+    for (const char c : text) AddByte(static_cast<unsigned char>(c));
+    AddByte(0xff);  // never part of UTF-8
+  }
+  void Add(uint64_t number) {
+    for (int i = 0; i < 8; ++i) AddByte((number >> (8 * i)) & 0xff);
+  }
+  uint64_t value() const { return hash_; }
+
+ private:
+  void AddByte(uint64_t byte) { hash_ = (hash_ ^ byte) * 0x100000001b3; }
+  uint64_t hash_ = 0xcbf29ce484222325;
+};
+
+uint64_t FingerprintOf(const SampleRequest& request) {
+  Fingerprint fingerprint;
+  fingerprint.Add(uint64_t{request.batch_size});
+  fingerprint.Add(uint64_t{request.min_batch_size});
+  for (const LabelTerm& term : request.filter) {
+    fingerprint.Add(term.key);
+    fingerprint.Add(uint64_t{term.values.size()});
+    for (const std::string& value : term.values) fingerprint.Add(value);
+  }
+  return fingerprint.value();
+}
+
+// The positions [begin, end) of a shard in a batch of `size`.
+std::pair<uint64_t, uint64_t> ShardRange(const Shard& shard, uint64_t size) {
+  return {shard.index * size / shard.count,
+          (shard.index + uint64_t{1}) * size / shard.count};
+}
+
+}  // namespace
+
+bool Run::HasRequestId(const std::string& request_id) const {
+  return batches_.FindRequest(request_id) != nullptr;
+}
+
+Run::Candidates Run::FindCandidates(const LabelFilter& filter) const {
+  Candidates found;
+  const std::vector<bool> matches = prompts_.label_sets().Match(filter);
+  const double cooldown = record_.settings.cooldown;
+  for (uint32_t index = 0; index < prompts_.size(); ++index) {
+    const PromptTable::Slot& slot = prompts_[index];
+    if (!slot.present) continue;
+    ++found.total;
+    if (!slot.enabled) {
+      ++found.disabled;
+    } else if (!matches[slot.label_set]) {
+      ++found.filtered_out;
+    } else if (slot.in_flight) {
+      ++found.in_flight;
+    } else if (slot.state.deals > 0 &&
+               clock() - slot.state.dealt_clock < cooldown) {
+      ++found.cooling_down;
+    } else {
+      found.eligible.push_back(index);
+      found.evidence.push_back(EvidenceNow(index));
+      found.passes.push_back(slot.state.pass);
+    }
+  }
+  return found;
+}
+
+namespace {
+
+template <typename Candidates>
+absl::Status NotEnough(const SampleRequest& request, const Candidates& found) {
+  const bool pool_too_small = found.matching() < request.min_batch_size;
+  const std::string counts =
+      absl::StrCat("of ", found.total, " prompts ", found.disabled,
+                   " are disabled, ", found.filtered_out, " filtered out, ",
+                   found.in_flight, " in flight, ", found.cooling_down,
+                   " cooling down, ", found.eligible.size(), " eligible");
+  Metadata metadata = {{"wanted", absl::StrCat(request.min_batch_size)},
+                       {"total", absl::StrCat(found.total)},
+                       {"disabled", absl::StrCat(found.disabled)},
+                       {"filtered_out", absl::StrCat(found.filtered_out)},
+                       {"in_flight", absl::StrCat(found.in_flight)},
+                       {"cooling_down", absl::StrCat(found.cooling_down)},
+                       {"eligible", absl::StrCat(found.eligible.size())}};
+  if (pool_too_small) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "POOL_TOO_SMALL",
+        absl::StrCat("min_batch_size: got ", request.min_batch_size,
+                     "; the run can never deal that many: ", counts),
+        std::move(metadata));
+  }
+  return MakeError(absl::StatusCode::kResourceExhausted, "NOT_ENOUGH_ELIGIBLE",
+                   absl::StrCat("min_batch_size: got ", request.min_batch_size,
+                                "; wait or ask for fewer: ", counts),
+                   std::move(metadata));
+}
+
+absl::Status TooManyBatches(const std::string& oldest) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "TOO_MANY_BATCHES",
+                   absl::StrCat("the run remembers ", kMaxBatchesPerRun,
+                                " batches, the most it may, and the oldest, '",
+                                oldest, "', is still in flight: release it"),
+                   {{"batch", oldest}});
+}
+
+}  // namespace
+
+absl::StatusOr<SampleResult> Run::Sample(const SampleRequest& request,
+                                         absl::Time now) {
+  if (absl::Status s = CheckAlive(); !s.ok()) return s;
+  ExpireDue(now);
+  if (!request.request_id.empty()) {
+    if (const Batch* batch = batches_.FindRequest(request.request_id)) {
+      return RepeatSample(*batch, request);
+    }
+  }
+  if (batches_.size() >= kMaxBatchesPerRun) {
+    return TooManyBatches(
+        FormatBatchId(record_.epoch, batches_.oldest_sequence()));
+  }
+  const Candidates found = FindCandidates(request.filter);
+  if (found.eligible.size() < request.min_batch_size) {
+    return NotEnough(request, found);
+  }
+  SelectionInput input;
+  input.eligible = found.eligible;
+  input.evidence = found.evidence;
+  input.passes = found.passes;
+  input.count = request.batch_size;
+  input.seed = record_.settings.seed;
+  input.sequence = batches_.end_sequence();
+  input.current_pass = progress_.current_pass;
+  const Selection selection = selector_->Select(input);
+  std::vector<uint32_t> picked;
+  for (const Pick& pick : selection.picks) {
+    picked.push_back(found.eligible[pick.position]);
+  }
+  if (absl::Status s = CheckPayloads(request, picked); !s.ok()) return s;
+  const Batch& batch = Deal(request, found, selection, now);
+  SampleResult result = DescribeSample(batch, request.shard);
+  ForgetOld(now);
+  return result;
+}
+
+absl::StatusOr<SampleResult> Run::RepeatSample(
+    const Batch& batch, const SampleRequest& request) const {
+  if (batch.record.request_fingerprint != FingerprintOf(request)) {
+    const std::string id = FormatBatchId(record_.epoch, batch.sequence());
+    return MakeError(
+        absl::StatusCode::kInvalidArgument, "REQUEST_ID_REUSED",
+        absl::StrCat("request_id: got '", request.request_id,
+                     "'; it made batch '", id,
+                     "' with another batch_size, min_batch_size or filter"),
+        {{"request_id", request.request_id}, {"batch", id}});
+  }
+  std::vector<uint32_t> prompts;
+  for (const storage::BatchEntry& entry : batch.record.entries) {
+    prompts.push_back(entry.prompt_index);
+  }
+  if (absl::Status s = CheckPayloads(request, prompts); !s.ok()) return s;
+  SampleResult result = DescribeSample(batch, request.shard);
+  result.repeated = true;
+  return result;
+}
+
+absl::Status Run::CheckPayloads(const SampleRequest& request,
+                                const std::vector<uint32_t>& prompts) const {
+  if (!request.include_payloads) return absl::OkStatus();
+  const auto [begin, end] = ShardRange(request.shard, prompts.size());
+  uint64_t bytes = 0;
+  for (uint64_t i = begin; i < end; ++i) {
+    bytes += prompts_[prompts[i]].payload_bytes;
+  }
+  if (bytes <= kMaxBatchPayloadBytes) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kResourceExhausted, "PAYLOADS_TOO_LARGE",
+      absl::StrCat("include_payloads: the payloads have ", bytes,
+                   " bytes; one answer carries at most ", kMaxBatchPayloadBytes,
+                   ", ask for a smaller batch or shard"),
+      {{"bytes", absl::StrCat(bytes)},
+       {"rule", absl::StrCat("at most ", kMaxBatchPayloadBytes)}});
+}
+
+Batch& Run::Deal(const SampleRequest& request, const Candidates& candidates,
+                 const Selection& selection, absl::Time now) {
+  const storage::RunSettings& settings = record_.settings;
+  Batch batch;
+  batch.record.sequence = batches_.end_sequence();
+  batch.record.epoch = record_.epoch;
+  batch.record.clock = clock();
+  batch.record.create_time_us = absl::ToUnixMicros(now);
+  batch.record.group_size = settings.group_size;
+  batch.record.request_id = request.request_id;
+  batch.record.request_fingerprint = FingerprintOf(request);
+  batch.lease.ttl_us = request.lease_ttl.has_value()
+                           ? absl::ToInt64Microseconds(*request.lease_ttl)
+                           : settings.lease_ttl_us;
+  batch.lease.expire_time_us = batch.record.create_time_us + batch.lease.ttl_us;
+  for (const Pick& pick : selection.picks) {
+    const uint32_t index = candidates.eligible[pick.position];
+    const Evidence evidence = candidates.evidence[pick.position];
+    storage::BatchEntry entry;
+    entry.prompt_index = index;
+    entry.pass = pick.pass;
+    entry.estimate = pick.estimate;
+    entry.score = pick.score;
+    entry.mean = PosteriorMean(evidence);
+    entry.expected_egr =
+        EffectiveGroupProbability(evidence, settings.group_size);
+    stats_.CountDeal(clock(), prompts_[index].state, entry);
+    storage::PromptState& state = prompts_.state(index);
+    ++state.deals;
+    state.dealt_sequence = batch.record.sequence;
+    state.dealt_clock = clock();
+    state.dealt_position = static_cast<uint32_t>(batch.record.entries.size());
+    if (pick.pass > 0) state.pass = pick.pass;
+    prompts_.SetInFlight(index, true);
+    TouchPrompt(index);
+    batch.record.entries.push_back(entry);
+  }
+  batch.groups.resize(batch.record.entries.size());
+  batch.in_flight = static_cast<uint32_t>(batch.record.entries.size());
+  progress_.clock += settings.reference_batch_size == 0
+                         ? 1.0
+                         : static_cast<double>(batch.in_flight) /
+                               settings.reference_batch_size;
+  progress_.current_pass = selection.current_pass;
+  ++progress_.batches;
+  ++progress_.next_sequence;
+  Batch& added = batches_.Add(std::move(batch));
+  const std::string key = storage::BatchKey(record_.number, added.sequence());
+  pending_.Put(key, storage::Encode(key, added.record));
+  TouchLease(added);
+  return added;
+}
+
+SampleResult Run::DescribeSample(const Batch& batch, const Shard& shard) const {
+  SampleResult result;
+  const std::vector<storage::BatchEntry>& entries = batch.record.entries;
+  result.batch_id = FormatBatchId(record_.epoch, batch.sequence());
+  result.batch_size = static_cast<uint32_t>(entries.size());
+  result.group_size = batch.record.group_size;
+  result.expire_time = absl::FromUnixMicros(batch.lease.expire_time_us);
+  result.clock = batch.record.clock;
+  for (const storage::BatchEntry& entry : entries) {
+    result.expected_egr +=
+        entry.expected_egr / static_cast<double>(entries.size());
+  }
+  const auto [begin, end] = ShardRange(shard, entries.size());
+  for (uint64_t i = begin; i < end; ++i) {
+    const storage::BatchEntry& entry = entries[i];
+    result.prompts.push_back(
+        {entry.prompt_index, std::string(prompts_[entry.prompt_index].id()),
+         entry.estimate, entry.score, entry.mean, entry.expected_egr});
+  }
+  return result;
+}
+
+}  // namespace vade::sampling
