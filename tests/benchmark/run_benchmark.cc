@@ -1,0 +1,138 @@
+// What the state machine of a run costs, without gRPC and without a disk:
+// sampling, reports of whole batches and of single rollouts, bytes a prompt.
+//
+//   vade-run-benchmark --benchmark_filter=Report
+#include <benchmark/benchmark.h>
+#include <malloc.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/sampling/run.h"
+#include "server/sampling/settings.h"
+
+namespace vade::sampling {
+namespace {
+
+constexpr uint32_t kBatchSize = 512;
+
+std::unique_ptr<Run> MakeRun(uint32_t prompts) {
+  storage::RunRecord record;
+  record.number = 1;
+  record.id = "benchmark";
+  record.epoch = 1;
+  record.settings = *ResolveSettings(SettingsSpec(), 1);
+  std::unique_ptr<Run> run = *Run::Create(record);
+  ImportRequest request;
+  for (uint32_t i = 0; i < prompts; ++i) {
+    PromptSpec& spec = request.prompts.emplace_back();
+    spec.id = absl::StrCat("prompt-", i);
+    if (request.prompts.size() < kMaxImportPrompts && i + 1 < prompts) continue;
+    run->Import(request, absl::UnixEpoch()).IgnoreError();
+    request.prompts.clear();
+    run->TakeMutation();
+  }
+  return run;
+}
+
+SampleResult Sample(Run& run) {
+  SampleRequest request;
+  request.batch_size = kBatchSize;
+  request.min_batch_size = kBatchSize;
+  return *run.Sample(request, absl::UnixEpoch());
+}
+
+// A report of every rollout of `batch`; about a third of them succeed.
+BatchReport FullReport(const SampleResult& batch) {
+  BatchReport report;
+  report.batch_id = batch.batch_id;
+  for (const SampledPrompt& prompt : batch.prompts) {
+    GroupReport& group = report.groups.emplace_back();
+    group.prompt_id = prompt.id;
+    for (uint32_t i = 0; i < batch.group_size; ++i) {
+      group.rewards.push_back({i, (prompt.index + i) % 3 == 0 ? 1.0 : 0.0});
+    }
+  }
+  return report;
+}
+
+void BenchmarkSample(benchmark::State& state) {
+  const std::unique_ptr<Run> run =
+      MakeRun(static_cast<uint32_t>(state.range(0)));
+  for (auto _ : state) {
+    const SampleResult batch = Sample(*run);
+    state.PauseTiming();
+    run->Release(batch.batch_id, {}, absl::UnixEpoch()).IgnoreError();
+    run->TakeMutation();
+    state.ResumeTiming();
+  }
+}
+BENCHMARK(BenchmarkSample)->Arg(100'000)->Unit(benchmark::kMillisecond);
+
+// Items are rollouts.
+void BenchmarkFullReport(benchmark::State& state) {
+  const std::unique_ptr<Run> run = MakeRun(100'000);
+  for (auto _ : state) {
+    state.PauseTiming();
+    const std::vector<BatchReport> reports = {FullReport(Sample(*run))};
+    run->TakeMutation();
+    state.ResumeTiming();
+    run->Report(reports, absl::UnixEpoch()).IgnoreError();
+    benchmark::DoNotOptimize(run->TakeMutation());
+  }
+  state.SetItemsProcessed(state.iterations() * kBatchSize * 8);
+}
+BENCHMARK(BenchmarkFullReport)->Unit(benchmark::kMicrosecond);
+
+void BenchmarkSingleRollout(benchmark::State& state) {
+  const std::unique_ptr<Run> run = MakeRun(100'000);
+  std::vector<std::vector<BatchReport>> singles;
+  size_t next = 0;
+  for (auto _ : state) {
+    if (next == singles.size()) {
+      state.PauseTiming();
+      singles.clear();
+      next = 0;
+      for (const GroupReport& group : FullReport(Sample(*run)).groups) {
+        for (const RolloutReward& rollout : group.rewards) {
+          BatchReport report;
+          report.batch_id = absl::StrCat("1-", run->Info().batches);
+          report.groups = {{group.prompt_id, {rollout}, {}, false}};
+          singles.push_back({report});
+        }
+      }
+      run->TakeMutation();
+      state.ResumeTiming();
+    }
+    run->Report(singles[next++], absl::UnixEpoch()).IgnoreError();
+    benchmark::DoNotOptimize(run->TakeMutation());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BenchmarkSingleRollout);
+
+// Heap bytes a prompt, ids of 13 bytes, no payloads, no labels.
+void BenchmarkMemory(benchmark::State& state) {
+  const uint32_t prompts = static_cast<uint32_t>(state.range(0));
+  for (auto _ : state) {
+    const struct mallinfo2 before = mallinfo2();
+    const std::unique_ptr<Run> run = MakeRun(prompts);
+    malloc_trim(0);
+    const struct mallinfo2 after = mallinfo2();
+    const double bytes = static_cast<double>(after.uordblks + after.hblkhd) -
+                         static_cast<double>(before.uordblks + before.hblkhd);
+    state.counters["bytes_per_prompt"] = bytes / prompts;
+  }
+}
+BENCHMARK(BenchmarkMemory)
+    ->Arg(1'000'000)
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace vade::sampling
+
+BENCHMARK_MAIN();
