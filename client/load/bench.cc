@@ -1,0 +1,120 @@
+#include "client/load/bench.h"
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/cpp/client.h"
+#include "client/cpp/clock.h"
+#include "client/load/connection.h"
+#include "client/load/run_setup.h"
+
+namespace vade::load {
+namespace {
+
+constexpr double kBytesPerMebibyte = 1024 * 1024;
+
+using OnFigure = std::function<void(const Figure&)>;
+using Measurement =
+    absl::StatusOr<std::vector<Figure>> (*)(const LoadOptions& options);
+
+absl::Status Measure(Measurement measurement, const LoadOptions& load,
+                     uint64_t prompt_count, const OnFigure& on_figure) {
+  const absl::StatusOr<std::vector<Figure>> figures = measurement(load);
+  if (!figures.ok()) return figures.status();
+  for (Figure figure : *figures) {
+    figure.context.emplace_back("prompts", static_cast<double>(prompt_count));
+    on_figure(figure);
+  }
+  return absl::OkStatus();
+}
+
+// Makes a run with numbered prompts; returns the seconds of the import.
+absl::StatusOr<double> Import(client::Client& client, const std::string& run_id,
+                              uint64_t prompt_count) {
+  const auto run = MakeRun(client, {.run_id = run_id});
+  if (!run.ok()) return run.status();
+  const std::vector<std::string> prompt_ids = NumberedPromptIds(prompt_count);
+  const absl::Time start = client::SystemClock().Now();
+  const absl::Status imported = ImportPromptIds(client, run_id, prompt_ids);
+  if (!imported.ok()) return imported;
+  return absl::ToDoubleSeconds(client::SystemClock().Now() - start);
+}
+
+absl::Status ReportMemory(const ServerProcess& server, const std::string& name,
+                          uint64_t prompt_count, const OnFigure& on_figure) {
+  const absl::StatusOr<uint64_t> bytes = server.ResidentBytes();
+  if (!bytes.ok()) return bytes.status();
+  on_figure({name,
+             static_cast<double>(*bytes) / kBytesPerMebibyte,
+             "MiB",
+             {{"prompts", static_cast<double>(prompt_count)}}});
+  return absl::OkStatus();
+}
+
+absl::Status MeasureCalls(const BenchOptions& options,
+                          const std::string& address,
+                          const OnFigure& on_figure) {
+  LoadOptions load = {.address = address,
+                      .run_id = "bench",
+                      .worker_count = 1,
+                      .batch_size = options.batch_size,
+                      .batch_count = options.sample_calls};
+  absl::Status status =
+      Measure(MeasureSampling, load, options.prompt_count, on_figure);
+  if (!status.ok()) return status;
+  load.worker_count = 4;
+  load.batch_count = options.report_batches;
+  status = Measure(MeasureBatchReports, load, options.prompt_count, on_figure);
+  if (!status.ok()) return status;
+  load.worker_count = options.single_workers;
+  load.batch_count = options.single_batches;
+  return Measure(MeasureSingleReports, load, options.prompt_count, on_figure);
+}
+
+// Import of many prompts, then a start of the server that loads them.
+absl::Status MeasureImportAndLoad(const BenchOptions& options,
+                                  client::Client& client, ServerProcess& server,
+                                  const OnFigure& on_figure) {
+  const auto seconds = Import(client, "import", options.import_count);
+  if (!seconds.ok()) return seconds.status();
+  const double count = static_cast<double>(options.import_count);
+  on_figure({"import", *seconds, "s", {{"prompts", count}}});
+  on_figure({"import_rate", count / *seconds, "prompts/s", {}});
+  const uint64_t all = options.import_count + options.prompt_count;
+  absl::Status status =
+      ReportMemory(server, "memory_after_import", all, on_figure);
+  if (!status.ok()) return status;
+  server.Kill();
+  const absl::Time start = client::SystemClock().Now();
+  status = server.Restart();
+  if (!status.ok()) return status;
+  const absl::Duration taken = client::SystemClock().Now() - start;
+  on_figure({"restart_after_kill",
+             absl::ToDoubleSeconds(taken),
+             "s",
+             {{"prompts", static_cast<double>(all)}}});
+  return ReportMemory(server, "memory_after_restart", all, on_figure);
+}
+
+}  // namespace
+
+absl::Status RunBench(const BenchOptions& options, const OnFigure& on_figure) {
+  const auto server = ServerProcess::Start(options.server);
+  if (!server.ok()) return server.status();
+  const std::string address = (*server)->address();
+  const auto client = ConnectTo(address, absl::Minutes(5));
+  if (!client.ok()) return client.status();
+  const auto seconds = Import(**client, "bench", options.prompt_count);
+  if (!seconds.ok()) return seconds.status();
+  absl::Status status = MeasureCalls(options, address, on_figure);
+  if (!status.ok()) return status;
+  status = MeasureImportAndLoad(options, **client, **server, on_figure);
+  if (!status.ok()) return status;
+  const int exit_code = (*server)->Terminate();
+  if (exit_code == 0) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("the server ended with exit code ", exit_code));
+}
+
+}  // namespace vade::load
