@@ -85,6 +85,7 @@ class StatementReader {
   // A private constructor is out of make_unique's reach.
   bool NewIsOwned() const {
     return Contains(statement_, "unique_ptr") ||
+           Contains(statement_, "shared_ptr") ||
            Contains(statement_, "WrapUnique");
   }
 
