@@ -16,7 +16,7 @@ constexpr double kUnselectedDecay = 0.999;
 constexpr double kTargetPassRate = 0.5;
 
 const std::vector<Policy>& AllPolicies() {
-  static const std::vector<Policy> policies = {
+  static const std::vector<Policy> kPolicies = {
       {"vade", EstimatorKind::kThompson, ObjectiveKind::kInformationGain,
        SelectorKind::kTop, kSelectedDecay, kUnselectedDecay, kTargetPassRate},
       {"vade-variance", EstimatorKind::kThompson, ObjectiveKind::kVariance,
@@ -31,7 +31,7 @@ const std::vector<Policy>& AllPolicies() {
       {"mopps", EstimatorKind::kThompson, ObjectiveKind::kNearTarget,
        SelectorKind::kTop, 0.5, 1.0, kTargetPassRate},
   };
-  return policies;
+  return kPolicies;
 }
 
 std::unique_ptr<const Estimator> MakeEstimator(EstimatorKind kind) {

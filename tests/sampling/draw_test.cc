@@ -16,11 +16,11 @@ namespace {
 using Draw = double (*)(Evidence, RandomStream&);
 
 const std::vector<Evidence>& Grid() {
-  static const std::vector<Evidence> grid = {
+  static const std::vector<Evidence> kGrid = {
       {0, 0},       {0, 10},      {10, 0},   {0.05, 7}, {7, 0.05},  {0.3, 0.2},
       {1.02, 8.68}, {4.54, 5.06}, {1000, 3}, {80, 900}, {1e6, 1e6}, {1e7, 10},
   };
-  return grid;
+  return kGrid;
 }
 
 // One p-value for `draw` over the whole grid, `draws` of each evidence, every

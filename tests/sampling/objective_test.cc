@@ -28,7 +28,7 @@ Exact ExactMode(const Objective& objective) {
   return objective.mode();
 }
 
-Exact ExactScore(const Objective& objective, Exact p) {
+Exact ExactScore(const Objective& objective, const Exact& p) {
   switch (objective.kind()) {
     case ObjectiveKind::kInformationGain:
       return p * (1 - p) * (1 - p);

@@ -36,7 +36,7 @@ class NaiveSelector final : public Selector {
       std::gamma_distribution<double> failures(evidence.beta + 1);
       const double x = successes(engine);
       draws.push_back(x / (x + failures(engine)));
-      order.push_back({objective_.Deficit(draws.back()), i});
+      order.emplace_back(objective_.Deficit(draws.back()), i);
     }
     std::sort(order.begin(), order.end());
     Selection selection;

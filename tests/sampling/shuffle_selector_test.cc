@@ -49,6 +49,7 @@ class ShuffledRun {
 
 std::vector<uint32_t> Positions(const std::vector<Pick>& picks) {
   std::vector<uint32_t> positions;
+  positions.reserve(picks.size());
   for (const Pick& pick : picks) positions.push_back(pick.position);
   return positions;
 }

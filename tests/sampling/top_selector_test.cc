@@ -62,6 +62,7 @@ std::vector<Pick> SortAll(const SelectionInput& input,
   });
   order.resize(std::min<size_t>(order.size(), input.count));
   std::vector<Pick> picks;
+  picks.reserve(order.size());
   for (const uint32_t position : order) {
     picks.push_back({position, estimates[position],
                      objective.Score(estimates[position]), 0});
