@@ -1,13 +1,9 @@
 // vade-load: load, replays and checks for a VADE sampler.
-#include <signal.h>
-
 #include <iostream>
 
 #include "client/load/commands.h"
 
 int main(int argc, char** argv) {
-  // A worker that dies is an error of the write to it, not the end of us.
-  ::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Loads a VADE sampler, replays traces, and checks its books.",
                "vade-load");
   app.require_subcommand(1);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@ namespace {
 
 constexpr size_t kMaxLineBytes = 1 << 20;
 
-// The four ends of two pipes and the output file; closes what it still holds.
+// The four ends of two channels and the output file; closes what it still
+// holds.
 struct Descriptors {
   int child_input = -1;
   int our_input = -1;
@@ -43,7 +45,11 @@ absl::Status SystemError(const std::string& what) {
 absl::Status OpenDescriptors(const ProcessOptions& options, Descriptors& fds) {
   if (options.with_pipes) {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return SystemError("make a pipe");
+    // A socket: a write to a child that is gone is an error, not a SIGPIPE.
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) !=
+        0) {
+      return SystemError("make a socket");
+    }
     fds.child_input = ends[0];
     fds.our_input = ends[1];
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return SystemError("make a pipe");
@@ -62,7 +68,6 @@ absl::Status OpenDescriptors(const ProcessOptions& options, Descriptors& fds) {
 [[noreturn]] void BecomeProgram(char* const* arguments,
                                 const Descriptors& fds) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::signal(SIGPIPE, SIG_DFL);
   if (fds.log >= 0) {
     ::dup2(fds.log, STDOUT_FILENO);
     ::dup2(fds.log, STDERR_FILENO);
@@ -126,8 +131,8 @@ absl::Status ChildProcess::WriteLine(const std::string& line) {
   const std::string text = line + "\n";
   size_t written = 0;
   while (written < text.size()) {
-    const ssize_t n =
-        ::write(input_, text.data() + written, text.size() - written);
+    const ssize_t n = ::send(input_, text.data() + written,
+                             text.size() - written, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return SystemError(absl::StrCat("write to process ", pid_));
     written += static_cast<size_t>(n);
