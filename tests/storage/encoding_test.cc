@@ -237,6 +237,7 @@ void Fill(RandomFields& random, PromptInfo& r) {
     r.labels.emplace_back(random.Text(), random.Text());
   }
   r.enabled = random.Bool();
+  r.deleted = random.Bool();
   r.payload_bytes = random.U32();
 }
 

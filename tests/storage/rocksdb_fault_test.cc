@@ -212,6 +212,49 @@ TEST_CASE("A full disk is unavailable, and nothing answered is lost",
   CHECK(PutItem(*store, found).ok());
 }
 
+TEST_CASE("Opening on a full disk loses nothing answered", "[crash]") {
+  const TempFolder folder;
+  SmallDisk disk(folder / "disk", "3m");
+  if (!disk.mounted()) {
+    WARN("SKIPPED: mounting a small tmpfs needs root (CAP_SYS_ADMIN)");
+    return;
+  }
+  RocksDbOptions options;
+  options.path = folder / "disk/store";
+  uint64_t written = WriteUntilFailure(*MustOpen(options.path), 10000);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const auto store = OpenRocksDbStore(options);
+    INFO(store.status().ToString());
+    if (store.ok()) {
+      CHECK(CountItems(**store) >= written);
+    } else {
+      CHECK(absl::IsUnavailable(store.status()));
+    }
+  }
+  REQUIRE(disk.Resize("32m"));
+  CHECK(CountItems(*MustOpen(options.path)) >= written);
+}
+
+TEST_CASE("A disk too small for a new store is unavailable until it grows",
+          "[crash]") {
+  const std::string size = GENERATE("4k", "8k", "16k", "24k", "32k");
+  CAPTURE(size);
+  const TempFolder folder;
+  SmallDisk disk(folder / "disk", size);
+  if (!disk.mounted()) {
+    WARN("SKIPPED: mounting a small tmpfs needs root (CAP_SYS_ADMIN)");
+    return;
+  }
+  RocksDbOptions options;
+  options.path = folder / "disk/store";
+  if (const auto store = OpenRocksDbStore(options); !store.ok()) {
+    INFO(store.status().ToString());
+    CHECK(absl::IsUnavailable(store.status()));
+  }
+  REQUIRE(disk.Resize("32m"));
+  CHECK(PutItem(*MustOpen(options.path), 0).ok());
+}
+
 TEST_CASE("A write that was answered survives kill -9", "[crash]") {
   const std::string sync = GENERATE("always", "interval", "never");
   const uint64_t kill_after = GENERATE(1, 17, 600, 2500);
