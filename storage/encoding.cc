@@ -188,6 +188,7 @@ void Fields(auto& io, Is<PromptInfo> auto& r) {
     io.Text(value);
   }
   io.Bool(r.enabled);
+  io.Bool(r.deleted);
   io.Count(r.payload_bytes);
 }
 
