@@ -41,6 +41,7 @@ absl::Status Run::CheckEtag(const std::string& etag) const {
 
 absl::StatusOr<RunInfo> Run::Update(const RunChange& change, absl::Time now) {
   if (absl::Status s = CheckAlive(); !s.ok()) return s;
+  ExpireDue(now);
   if (absl::Status s = CheckEtag(change.etag); !s.ok()) return s;
   absl::StatusOr<storage::RunSettings> settings =
       ApplyChange(record_.settings, change);

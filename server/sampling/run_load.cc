@@ -203,11 +203,12 @@ absl::Status Run::LoadLeases(const storage::Store& store, absl::Time now) {
         if (!lease.ok()) return lease.status();
         Batch& batch = *batches_.Find(at.item);
         batch.lease.ttl_us = lease->ttl_us;
-        const int64_t latest_us = now_us + lease->ttl_us;
-        batches_.SetExpireTime(batch,
-                               std::min(lease->expire_time_us, latest_us));
+        batches_.SetExpireTime(batch, lease->expire_time_us);
         if (lease->state != BatchState::kInFlight) {
           batches_.End(batch, lease->state, lease->end_time_us);
+        } else if (lease->expire_time_us > now_us + lease->ttl_us) {
+          batches_.SetExpireTime(batch, now_us + lease->ttl_us);
+          TouchLease(batch);  // or the next life would start from the old one
         }
         ++leases;
         return absl::OkStatus();
