@@ -29,6 +29,12 @@ absl::StatusOr<sampling::RunRegistry*> Gate::Enter() const {
   return Draining();
 }
 
+absl::StatusOr<sampling::RunRegistry*> Gate::Registry() const {
+  MutexLock lock(mu_);
+  if (registry_ == nullptr) return Draining();
+  return registry_;
+}
+
 bool Gate::draining() const {
   MutexLock lock(mu_);
   return phase_ == Phase::kDraining;

@@ -35,6 +35,10 @@ class Gate {
   // (SERVER_LOADING, SERVER_DRAINING).
   absl::StatusOr<sampling::RunRegistry*> Enter() const;
 
+  // The same for calls that are in already, also during a drain.
+  // UNAVAILABLE (SERVER_DRAINING) if calls never were let in.
+  absl::StatusOr<sampling::RunRegistry*> Registry() const;
+
   bool draining() const;
 
   // Lets calls in; `registry` outlives them. Nothing after Drain.

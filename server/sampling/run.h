@@ -91,6 +91,8 @@ class Run {
   // ---- Reads; they never change anything
 
   RunInfo Info() const;
+  // The totals, without the cost of Stats.
+  const storage::RunProgress& progress() const { return progress_; }
   RunStatsInfo Stats() const;
   absl::StatusOr<PromptInfo> GetPrompt(const std::string& prompt_id) const;
   // Takes time O(prompts).
