@@ -45,8 +45,7 @@ class ImportPromptsCommand : public Command {
             "vadectl import prompts gsm8k train.jsonl\n"
             "vadectl import prompts gsm8k train.jsonl --id-field id "
             "--label source==gsm8k\n"
-            "vadectl import prompts deepscaler rates.csv --id-field subset,row "
-            "--correct-field n_correct --rollouts-field n_rollouts",
+            "vadectl import prompts deepscaler rates.csv --pass-rate-field p",
             "One row is one prompt. Without --id-field the id is the row's "
             "field \"id\" if it\nhas one, else 16 hexadecimal digits of the "
             "64-bit FNV-1a hash of the line.\nA bad row stops the import "
@@ -64,15 +63,17 @@ class ImportPromptsCommand : public Command {
                    "Field with the id; several, as A,B, are joined by /")
         ->type_name("FIELD");
     app.add_option("--label", labels_,
-                   "Label with the value of a field, or this value; "
-                   "repeatable")
-        ->type_name("KEY=FIELD|KEY==VALUE")
+                   "Label with the value of a field; KEY==VALUE: with this "
+                   "value; repeatable")
+        ->type_name("KEY=FIELD")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->check(CLI::Validator(CheckLabel, ""));
-    app.add_option("--payload", payload_,
-                   "What is kept as the payload (default line: the whole row)")
-        ->type_name("line|none|field:NAME")
+    app.add_option(
+           "--payload", payload_,
+           "What is kept as the payload: line (default: the whole row), "
+           "none or field:NAME")
+        ->type_name("WHAT")
         ->check(CLI::Validator(CheckPayload, ""));
     auto* rate = app.add_option("--pass-rate-field", mapping_.pass_rate_field,
                                 "Field with a known pass rate, 0 to 1")

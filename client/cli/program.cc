@@ -52,9 +52,15 @@ std::string Footer(const CommandText& text) {
 Program::Program()
     : app_("Talks to a VADE sampler: knows which prompts are worth a rollout.",
            "vadectl") {
-  app_.formatter(std::make_shared<HelpFormatter>());
+  auto formatter = std::make_shared<HelpFormatter>();
+  formatter->label("SUBCOMMAND", "COMMAND");
+  formatter->label("Positionals", "Arguments");
+  formatter->label("OPTIONS", "FLAGS");
+  app_.formatter(std::move(formatter));
+  app_.option_defaults()->group("Flags");
+  app_.set_help_flag("-h,--help", "Print this and exit");
   app_.require_subcommand(1);
-  app_.set_version_flag("--version", kVersion);
+  app_.set_version_flag("--version", kVersion, "Print the version and exit");
   app_.footer(
       "Flags go before or after the command, and stand above the environment.\n"
       "Exit status: 0 done, 1 the call failed, 2 the command line is wrong.\n"
