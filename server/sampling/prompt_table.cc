@@ -36,12 +36,6 @@ std::optional<uint32_t> PromptTable::Find(absl::string_view id) const {
   return *found;
 }
 
-std::optional<uint32_t> PromptTable::FindTombstone(absl::string_view id) const {
-  const auto found = tombstones_.find(id);
-  if (found == tombstones_.end()) return std::nullopt;
-  return found->second;
-}
-
 const char* PromptTable::Keep(absl::string_view id) {
   if (blocks_.empty() || block_used_ + id.size() > kBlockBytes) {
     blocks_.push_back(std::make_unique<char[]>(kBlockBytes));
@@ -86,7 +80,6 @@ void PromptTable::Bury(uint32_t index) {
   Slot& slot = slots_[index];
   SetInFlight(index, false);
   by_id_.erase(index);
-  tombstones_[std::string(slot.id())] = index;
   label_sets_.Release(slot.label_set);
   slot.label_set = 0;
   slot.payload_bytes = 0;

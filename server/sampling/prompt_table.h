@@ -12,7 +12,6 @@
 #include <optional>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "server/sampling/label_sets.h"
@@ -51,8 +50,6 @@ class PromptTable {
 
   // The index of the prompt with this id.
   std::optional<uint32_t> Find(absl::string_view id) const;
-  // The index of the newest deleted prompt with this id that is remembered.
-  std::optional<uint32_t> FindTombstone(absl::string_view id) const;
 
   // Adds a prompt at the next index. The id must be new.
   uint32_t Add(const storage::PromptInfo& info);
@@ -94,7 +91,6 @@ class PromptTable {
   std::deque<Slot> slots_;  // a deque never holds twice its contents
   LabelSets label_sets_;
   absl::flat_hash_set<uint32_t, IdHash, IdEqual> by_id_;
-  absl::flat_hash_map<std::string, uint32_t> tombstones_;
   // Ids one after another, in blocks.
   std::vector<std::unique_ptr<char[]>> blocks_;
   size_t block_used_ = 0;

@@ -59,21 +59,22 @@ absl::StatusOr<ReportResult> Run::Report(
 
 std::optional<uint32_t> Run::FindPosition(const Batch& batch,
                                           const std::string& prompt_id) const {
-  const auto position_of =
-      [&](std::optional<uint32_t> index) -> std::optional<uint32_t> {
-    if (!index.has_value()) return std::nullopt;
-    const std::vector<storage::BatchEntry>& entries = batch.record.entries;
-    const storage::PromptState& state = prompts_[*index].state;
+  const std::vector<storage::BatchEntry>& entries = batch.record.entries;
+  const std::optional<uint32_t> live = prompts_.Find(prompt_id);
+  if (live.has_value()) {
+    const storage::PromptState& state = prompts_[*live].state;
     if (state.dealt_sequence == batch.sequence()) return state.dealt_position;
-    if (state.dealt_sequence < batch.sequence()) return std::nullopt;
-    for (uint32_t i = 0; i < entries.size(); ++i) {
-      if (entries[i].prompt_index == *index) return i;
+  }
+  // An earlier batch of the prompt, or a prompt of this id that was deleted,
+  // of which there may be several.
+  for (uint32_t i = 0; i < entries.size(); ++i) {
+    const PromptTable::Slot& slot = prompts_[entries[i].prompt_index];
+    if (entries[i].prompt_index == live ||
+        (!slot.present && slot.id() == prompt_id)) {
+      return i;
     }
-    return std::nullopt;
-  };
-  const std::optional<uint32_t> live = position_of(prompts_.Find(prompt_id));
-  if (live.has_value()) return live;
-  return position_of(prompts_.FindTombstone(prompt_id));
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<std::vector<Run::ReportedGroup>> Run::Resolve(
