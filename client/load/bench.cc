@@ -36,7 +36,7 @@ absl::StatusOr<double> Import(client::Client& client, const std::string& run_id,
   if (!run.ok()) return run.status();
   const std::vector<std::string> prompt_ids = NumberedPromptIds(prompt_count);
   const absl::Time start = client::SystemClock().Now();
-  const absl::Status imported = ImportPromptIds(client, run_id, prompt_ids);
+  absl::Status imported = ImportPromptIds(client, run_id, prompt_ids);
   if (!imported.ok()) return imported;
   return absl::ToDoubleSeconds(client::SystemClock().Now() - start);
 }

@@ -41,8 +41,7 @@ struct CrashTestFlags {
 int RunCrashTestCommand(CrashTestFlags& flags) {
   CrashTestOptions& options = flags.options;
   const bool temporary = flags.folder.empty();
-  const absl::Status completed =
-      CompleteServerOptions(options.server, flags.folder);
+  absl::Status completed = CompleteServerOptions(options.server, flags.folder);
   if (!completed.ok()) return ExitCodeOf(completed);
   options.simulate.crew.program = OwnPath();
   options.simulate.crew.worker.learner_seed = options.simulate.seed;

@@ -121,7 +121,7 @@ absl::Status KillAndRestart(const CrashTestOptions& options,
     }
     server.Kill();
     const absl::Time start = client::SystemClock().Now();
-    const absl::Status restarted = server.Restart();
+    absl::Status restarted = server.Restart();
     if (!restarted.ok()) return restarted;
     result.restart_seconds.push_back(
         absl::ToDoubleSeconds(client::SystemClock().Now() - start));
@@ -142,14 +142,14 @@ absl::StatusOr<CrashTestResult> RunCrashTest(const CrashTestOptions& options,
   const auto client = ConnectTo(address);
   if (!client.ok()) return client.status();
   if (!options.prompts_path.empty()) {
-    const absl::Status imported = ImportWithVadectl(options, **client, address);
+    absl::Status imported = ImportWithVadectl(options, **client, address);
     if (!imported.ok()) return imported;
   }
   SimulateOptions simulate = options.simulate;
   simulate.crew.worker.address = address;
   CrashTestResult result;
   Simulation simulation(**client, simulate, out);
-  const absl::Status killed =
+  absl::Status killed =
       KillAndRestart(options, simulation, **server, result, out);
   auto simulated = simulation.Result();
   if (!simulated.ok()) return simulated.status();

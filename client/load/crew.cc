@@ -88,7 +88,7 @@ absl::StatusOr<std::unique_ptr<Crew>> Crew::Start(const CrewOptions& options) {
 
 absl::StatusOr<StepAnswer> Crew::RunStep(const StepCommand& command) {
   for (const auto& worker : workers_) {
-    const absl::Status written = worker->WriteLine(ToLine(command));
+    absl::Status written = worker->WriteLine(ToLine(command));
     if (!written.ok()) return written;
   }
   StepAnswer total;
@@ -97,7 +97,7 @@ absl::StatusOr<StepAnswer> Crew::RunStep(const StepCommand& command) {
     if (!line.ok()) return line.status();
     const absl::StatusOr<StepAnswer> answer = ParseStepAnswer(*line);
     if (!answer.ok()) return answer.status();
-    const absl::Status added = AddAnswer(i, *answer, total);
+    absl::Status added = AddAnswer(i, *answer, total);
     if (!added.ok()) return added;
   }
   return total;

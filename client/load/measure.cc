@@ -61,6 +61,7 @@ absl::StatusOr<double> OnWorkers(
     const LoadOptions& options, Samples& samples,
     const std::function<absl::StatusOr<bool>(client::Client&)>& work) {
   std::vector<std::unique_ptr<client::Client>> clients;
+  clients.reserve(options.worker_count);
   for (uint32_t i = 0; i < options.worker_count; ++i) {
     auto client = ConnectTo(options.address);
     if (!client.ok()) return client.status();
@@ -68,6 +69,7 @@ absl::StatusOr<double> OnWorkers(
   }
   const absl::Time start = client::SystemClock().Now();
   std::vector<std::thread> threads;
+  threads.reserve(clients.size());
   for (const auto& client : clients) {
     threads.emplace_back([&work, &samples, &client] {
       while (!samples.failed()) {

@@ -37,7 +37,7 @@ int RunPlain(const PlainFlags& flags) {
       **client, {.run_id = flags.load.run_id, .policy = "", .group_size = 0});
   if (!run.ok()) return ExitCodeOf(run.status());
   if (run->prompt_count() == 0) {
-    const absl::Status imported = ImportPromptIds(
+    absl::Status imported = ImportPromptIds(
         **client, flags.load.run_id, NumberedPromptIds(flags.prompt_count));
     if (!imported.ok()) return ExitCodeOf(imported);
   }

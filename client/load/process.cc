@@ -83,10 +83,11 @@ absl::Status OpenDescriptors(const ProcessOptions& options, Descriptors& fds) {
 absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
     const ProcessOptions& options) {
   Descriptors fds;
-  const absl::Status opened = OpenDescriptors(options, fds);
+  absl::Status opened = OpenDescriptors(options, fds);
   if (!opened.ok()) return opened;
   std::vector<std::string> arguments = options.arguments;
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   const pid_t pid = ::fork();

@@ -31,7 +31,7 @@ absl::Status MeasureErrors(client::Client& client, const std::string& run_id,
   uint64_t dealt = 0;
   api::ExportPromptsRequest request;
   request.set_run(client::RunName(run_id));
-  const absl::Status exported = client.ExportPrompts(
+  absl::Status exported = client.ExportPrompts(
       request, [&](const api::ExportPromptsResponse& chunk) {
         for (const api::Prompt& prompt : chunk.prompts()) {
           const auto pass_rate = trace.PassRateAt(prompt.id(), epoch);
@@ -59,7 +59,7 @@ absl::StatusOr<ReplayResult> ReplayRun(client::Client& client, Crew& crew,
                                        std::FILE* progress_out) {
   const auto run = MakeRun(client, settings);
   if (!run.ok()) return run.status();
-  const absl::Status imported =
+  absl::Status imported =
       ImportPromptIds(client, settings.run_id, trace.prompt_ids());
   if (!imported.ok()) return imported;
   const absl::Time start = client::SystemClock().Now();
@@ -81,7 +81,7 @@ absl::StatusOr<ReplayResult> ReplayRun(client::Client& client, Crew& crew,
   result.egr = TotalsFrom(*records, 0).EffectiveGradientRatio();
   result.late_egr = TotalsFrom(*records, late).EffectiveGradientRatio();
   const uint64_t last_step = std::max<uint64_t>(options.steps, 1) - 1;
-  const absl::Status measured = MeasureErrors(
+  absl::Status measured = MeasureErrors(
       client, settings.run_id, trace,
       static_cast<uint32_t>(last_step / kTraceStepsPerEpoch), result);
   if (!measured.ok()) return measured;
@@ -94,7 +94,7 @@ absl::StatusOr<ReplayResult> ReplayRun(client::Client& client, Crew& crew,
   if (options.keep_runs) return result;
   api::DeleteRunRequest deletion;
   deletion.set_name(client::RunName(settings.run_id));
-  const absl::Status deleted = client.DeleteRun(deletion);
+  absl::Status deleted = client.DeleteRun(deletion);
   if (!deleted.ok()) return deleted;
   return result;
 }

@@ -58,7 +58,7 @@ class FileReader {
   std::string Finish() {
     for (const auto& [number, report] : open_) {
       if (report.run_id != run_id_) continue;
-      const std::string error = Close(report, false);
+      std::string error = Close(report, false);
       if (!error.empty()) return error;
     }
     return "";
@@ -146,7 +146,7 @@ absl::StatusOr<uint64_t> ReportLogWriter::Sent(const SentReport& report) {
                      {"run", report.run_id},
                      {"batch", report.batch_id},
                      {"rollouts", std::move(rollouts)}};
-  const absl::Status written = Append(line.dump());
+  absl::Status written = Append(line.dump());
   if (!written.ok()) return written;
   return next_report_++;
 }
@@ -216,7 +216,7 @@ absl::StatusOr<ReportLog> ReadReportLogs(const std::string& folder,
       return absl::UnavailableError(
           absl::StrCat("cannot open ", path.string()));
     }
-    const absl::Status read = ReadReportLog(input, path.string(), run_id, log);
+    absl::Status read = ReadReportLog(input, path.string(), run_id, log);
     if (!read.ok()) return read;
   }
   return log;

@@ -23,7 +23,7 @@ absl::StatusOr<api::Run> FindOrMakeRun(client::Client& client,
                                        const RunSettings& settings) {
   api::GetRunRequest request;
   request.set_name(client::RunName(settings.run_id));
-  const absl::StatusOr<api::Run> run = client.GetRun(request);
+  absl::StatusOr<api::Run> run = client.GetRun(request);
   if (absl::IsNotFound(run.status())) return MakeRun(client, settings);
   if (!run.ok()) return run;
   if (!settings.policy.empty() && run->policy() != settings.policy) {
@@ -56,7 +56,7 @@ absl::Status ImportPromptIds(client::Client& client, const std::string& run_id,
   for (const std::string& prompt_id : prompt_ids) {
     api::Prompt prompt;
     prompt.set_id(prompt_id);
-    const absl::Status added = importer.Add(std::move(prompt));
+    absl::Status added = importer.Add(std::move(prompt));
     if (!added.ok()) return added;
   }
   return importer.Finish().status();
@@ -67,7 +67,7 @@ absl::StatusOr<std::vector<std::string>> ListPromptIds(
   std::vector<std::string> prompt_ids;
   api::ExportPromptsRequest request;
   request.set_run(client::RunName(run_id));
-  const absl::Status exported = client.ExportPrompts(
+  absl::Status exported = client.ExportPrompts(
       request, [&prompt_ids](const api::ExportPromptsResponse& chunk) {
         for (const api::Prompt& prompt : chunk.prompts()) {
           prompt_ids.push_back(prompt.id());

@@ -44,7 +44,7 @@ std::vector<std::string> ServerArguments(const ServerProcessOptions& options,
 absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(
     const ServerProcessOptions& options) {
   std::unique_ptr<ServerProcess> server(new ServerProcess(options));
-  const absl::Status launched = server->Launch("127.0.0.1:0");
+  absl::Status launched = server->Launch("127.0.0.1:0");
   if (!launched.ok()) return launched;
   return server;
 }
@@ -59,7 +59,7 @@ absl::Status ServerProcess::Launch(const std::string& listen_address) {
   process_ = std::move(*process);
   client::Clock& clock = client::SystemClock();
   const absl::Time deadline = clock.Now() + options_.start_timeout;
-  const absl::Status port = AwaitPort(deadline);
+  absl::Status port = AwaitPort(deadline);
   if (!port.ok()) return port;
   auto connection = ConnectTo(address_);
   if (!connection.ok()) return connection.status();

@@ -57,12 +57,12 @@ absl::StatusOr<api::Run> MakeComparison(client::Client& client,
                    run.batch_count());
   const auto prompt_ids = ListPromptIds(client, client::RunId(run.name()));
   if (!prompt_ids.ok()) return prompt_ids.status();
-  const auto comparison = MakeRun(client, {.run_id = run_id,
-                                           .policy = options.compare_policy,
-                                           .seed = options.seed,
-                                           .group_size = run.group_size()});
+  auto comparison = MakeRun(client, {.run_id = run_id,
+                                     .policy = options.compare_policy,
+                                     .seed = options.seed,
+                                     .group_size = run.group_size()});
   if (!comparison.ok()) return comparison;
-  const absl::Status imported = ImportPromptIds(client, run_id, *prompt_ids);
+  absl::Status imported = ImportPromptIds(client, run_id, *prompt_ids);
   if (!imported.ok()) return imported;
   return comparison;
 }
@@ -77,7 +77,7 @@ absl::StatusOr<std::vector<SimulationResult>> Simulate(
                                           .group_size = options.group_size});
   if (!run.ok()) return run.status();
   if (run->prompt_count() == 0) {
-    const absl::Status imported = ImportPromptIds(
+    absl::Status imported = ImportPromptIds(
         client, options.run_id, NumberedPromptIds(options.prompt_count));
     if (!imported.ok()) return imported;
     absl::FPrintF(out, "%d prompts made up\n", options.prompt_count);

@@ -118,7 +118,7 @@ absl::StatusOr<Trace> Trace::Read(std::istream& input,
     }
     const absl::StatusOr<Row> row = ParseRow(line);
     if (!row.ok()) return At(name, number, row.status());
-    const absl::Status added = AddRow(*row, trace.prompt_ids_, visits);
+    absl::Status added = AddRow(*row, trace.prompt_ids_, visits);
     if (!added.ok()) return At(name, number, added);
   }
   for (const auto& [prompt_id, seen] : visits) {

@@ -93,7 +93,7 @@ absl::StatusOr<std::vector<StepRecord>> Train(
     StepRecord record = {.step = step,
                          .clock = batch->clock(),
                          .expected_egr = batch->expected_egr()};
-    const absl::Status read =
+    absl::Status read =
         ReadGroups(client, options.run_id, batch->batch_id(), record);
     if (!read.ok()) return read;
     skill = learner.SkillAfter(skill, record.effective_group_count);

@@ -193,7 +193,7 @@ absl::Status ReadBatches(client::Client& client, const std::string& run,
     const auto response = client.ListBatches(request);
     if (!response.ok()) return response.status();
     for (const api::Batch& batch : response->batches()) {
-      const absl::Status read = ReadBatch(client, batch.name(), counted);
+      absl::Status read = ReadBatch(client, batch.name(), counted);
       if (!read.ok()) return read;
     }
     if (response->next_page_token().empty()) return absl::OkStatus();
@@ -211,11 +211,11 @@ Verdict CompareBooks(const ReportLog& log, const CountedRun& counted) {
 absl::StatusOr<CountedRun> ReadCountedRun(client::Client& client,
                                           const std::string& run) {
   CountedRun counted;
-  const absl::Status batches = ReadBatches(client, run, counted);
+  absl::Status batches = ReadBatches(client, run, counted);
   if (!batches.ok()) return batches;
   api::ExportPromptsRequest prompts;
   prompts.set_run(client::RunName(run));
-  const absl::Status exported = client.ExportPrompts(
+  absl::Status exported = client.ExportPrompts(
       prompts, [&counted](const api::ExportPromptsResponse& chunk) {
         for (const api::Prompt& prompt : chunk.prompts()) {
           counted.prompts[prompt.id()] = {prompt.rollout_count(),

@@ -173,7 +173,7 @@ absl::StatusOr<StepAnswer> Worker::RunStep(const StepCommand& command) {
     SentReport report;
     while (queue.Next(report)) {
       ReportAnswer answer;
-      const absl::Status status = Report(report, answer);
+      absl::Status status = Report(report, answer);
       queue.Done(status, answer, report.rollouts.size());
     }
   };
