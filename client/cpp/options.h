@@ -12,7 +12,7 @@
 namespace vade::client {
 
 // Where a server listens unless told otherwise.
-inline constexpr char kDefaultAddress[] = "127.0.0.1:8233";
+inline constexpr char kDefaultAddress[] = "127.0.0.1:7447";
 
 // Files in PEM form.
 struct TlsOptions {
