@@ -51,6 +51,7 @@ std::vector<Finding> CheckTree(const std::vector<SourceFile>& files) {
     CheckLayers(file, findings);
   }
   CheckReadmes(files, findings);
+  CheckLinks(files, findings);
   return findings;
 }
 

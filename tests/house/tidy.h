@@ -38,6 +38,8 @@ void CheckText(const SourceFile& file, std::vector<Finding>& findings);
 void CheckNames(const SourceFile& file, std::vector<Finding>& findings);
 void CheckCode(const SourceFile& file, std::vector<Finding>& findings);
 void CheckLayers(const SourceFile& file, std::vector<Finding>& findings);
+void CheckLinks(const std::vector<SourceFile>& files,
+                std::vector<Finding>& findings);
 
 }  // namespace vade::house
 

@@ -291,6 +291,22 @@ TEST_CASE("A folder without a page is found", "[unit]") {
   CHECK(findings[0].path == "server/README.md");
 }
 
+TEST_CASE("A link to what is not there is found", "[unit]") {
+  const auto broken = [](const std::string& text) {
+    std::vector<Finding> findings;
+    CheckLinks({ParseSource("deploy/README.md", text),
+                ParseSource("server/sampling/run.h", ""),
+                ParseSource("README.md", "")},
+               findings);
+    return findings.size();
+  };
+  CHECK(broken("[a](../server/sampling/run.h) [b](../README.md#top)") == 0);
+  CHECK(broken("[a](../server/sampling/) [b](README.md) [c](#here)") == 0);
+  CHECK(broken("[a](https://example.org/x) [b](mailto:a@example.org)") == 0);
+  CHECK(broken("[a](run.h)") == 1);
+  CHECK(broken("[a](../README.md), [b](../server/run.h), [c](no.md)") == 2);
+}
+
 TEST_CASE("Copies of other projects' files keep their style", "[unit]") {
   CHECK(RulesBroken("proto/google/rpc/a.proto", "message Job {}\n") == Rules{});
 }
