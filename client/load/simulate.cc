@@ -100,16 +100,16 @@ absl::StatusOr<std::vector<SimulationResult>> Simulate(
 }
 
 std::string SimulationText(const std::vector<SimulationResult>& results) {
-  Table table({"run", "policy", "EGR", "expected EGR", "skill gained",
-               "share dealt", "rollouts"});
+  Table table({"policy", "EGR", "expected EGR", "skill gained", "share dealt",
+               "rollouts", "run"});
   for (const SimulationResult& result : results) {
     table.AddRow(
-        {result.run_id, result.policy,
+        {result.policy,
          absl::StrFormat("%.3f", result.totals.EffectiveGradientRatio()),
          absl::StrFormat("%.3f", result.totals.ExpectedEgr()),
          absl::StrFormat("%.3f", result.skill_gained),
          absl::StrFormat("%.3f", result.ever_dealt_share),
-         absl::StrCat(result.rollout_count)});
+         absl::StrCat(result.rollout_count), result.run_id});
   }
   return absl::StrCat(
       "Rollouts are SIMULATED: a latent skill (logits, from 0) against latent "
