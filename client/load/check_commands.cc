@@ -93,6 +93,9 @@ void AddCrashTestCommand(CLI::App& app, int& exit_code) {
       "  vade-load crash-test --kills 3 --prompts-file train.jsonl");
   AddServerFlags(*command, options.server, flags->folder);
   AddTrainingFlags(*command, options.simulate);
+  command->add_option("--run", options.simulate.run_id, "Id of the run")
+      ->type_name("RUN")
+      ->capture_default_str();
   command->add_option("--kills", options.kill_count, "Times to kill -9")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
