@@ -12,6 +12,17 @@ namespace vade::simulation {
 using storage::BatchState;
 using storage::GroupState;
 
+namespace {
+
+constexpr double kRounding = 1e-9;
+
+// Puts `right` in place of `dealt` unless they are equal but for rounding.
+void TakeOver(double right, double& dealt) {
+  if (std::abs(right - dealt) > kRounding) dealt = right;
+}
+
+}  // namespace
+
 uint32_t ModelBatch::in_flight() const {
   uint32_t count = 0;
   for (const ModelGroup& group : groups) {
@@ -227,8 +238,10 @@ Answer Model::Deal(const sampling::SampleRequest& request, size_t count,
     group.sampled = sampled;
     const sampling::PromptInfo info = DescribePrompt(prompt);
     group.sampled.id = prompt.id;
-    group.sampled.posterior_mean = info.posterior_mean;
-    group.sampled.expected_egr = info.expected_egr;
+    // What was dealt stands if it is right but for rounding: statistics put it
+    // into bins, and a mean on the edge of one may fall to either side.
+    TakeOver(info.posterior_mean, group.sampled.posterior_mean);
+    TakeOver(info.expected_egr, group.sampled.expected_egr);
     group.rolled_before = info.rollouts > 0;
     group.solved_before = info.successes > 0;
     if (!prompt.groups.empty()) {
