@@ -70,12 +70,32 @@ std::string DescribeKnowledge(const Run& run, const Prompt& prompt) {
   return text;
 }
 
+// `prompt` has its last draw and score.
+std::string DescribeChoice(const Run& run, const Prompt& prompt,
+                           const Batch* batch) {
+  if (run.policy() == "uniform") {
+    return "Policy uniform deals every prompt once in each pass, whatever its "
+           "score.";
+  }
+  std::string text = absl::StrFormat(
+      "Policy %s %s %s then, which scores %.4f", run.policy(),
+      run.policy() == "greedy" ? "took its posterior mean,"
+                               : "drew from its posterior the pass rate",
+      FormatRate(prompt.last_draw()), prompt.last_score());
+  if (batch != nullptr) {
+    absl::StrAppendFormat(&text, ", among the best %d", batch->batch_size());
+  }
+  return text + ".";
+}
+
 std::string DescribeHistory(const Run& run, const Prompt& prompt,
                             const Batch* batch) {
   if (prompt.deal_count() == 0) return "It was never dealt.";
   std::string text = absl::StrFormat(
-      "It was dealt %d times and earned a success sum of %g in %d rollouts.",
-      prompt.deal_count(), prompt.success_sum(), prompt.rollout_count());
+      "It was dealt %s and earned a success sum of %g in %d rollouts.",
+      prompt.deal_count() == 1 ? "once"
+                               : absl::StrCat(prompt.deal_count(), " times"),
+      prompt.success_sum(), prompt.rollout_count());
   if (prompt.last_batch().empty() || !prompt.has_last_dealt_clock()) {
     return text;
   }
@@ -84,14 +104,7 @@ std::string DescribeHistory(const Run& run, const Prompt& prompt,
       prompt.last_batch(), FormatNumber(prompt.last_dealt_clock()),
       FormatNumber(run.clock()));
   if (prompt.has_last_draw() && prompt.has_last_score()) {
-    absl::StrAppendFormat(
-        &text, ": policy %s took its pass rate as %s then, which scores %.4f",
-        run.policy(), FormatRate(prompt.last_draw()), prompt.last_score());
-    if (batch != nullptr) {
-      absl::StrAppendFormat(&text, " and was among the best %d",
-                            batch->batch_size());
-    }
-    text += ".";
+    absl::StrAppend(&text, ". ", DescribeChoice(run, prompt, batch));
   } else {
     text += "; why is no longer known, since the batch is forgotten.";
   }
@@ -99,11 +112,11 @@ std::string DescribeHistory(const Run& run, const Prompt& prompt,
 }
 
 std::string DescribeGroup(const Group& group, uint32_t group_size) {
-  return absl::StrFormat(
-      "%s; %d of %d rollouts have a reward, success sum %g, %d failed%s",
-      FormatEnum(Group::State_Name(group.state())), group.reward_count(),
-      group_size, group.success_sum(), group.failed_count(),
-      group.varied() ? "; rewards differ" : "");
+  return absl::StrFormat("%s: %d of %d rewards, success sum %g, %d failed%s",
+                         FormatEnum(Group::State_Name(group.state())),
+                         group.reward_count(), group_size, group.success_sum(),
+                         group.failed_count(),
+                         group.varied() ? ", varied" : "");
 }
 
 }  // namespace

@@ -31,11 +31,11 @@ class WatchView {
   std::string Line() const;
 
  private:
-  sampler::v1::RunStats stats_;
-  // EGR of the groups that completed since the first message, and since the
-  // one before; below 0 if there were none.
+  // EGR of the groups in the newest points of the series; below 0 if it has
+  // none.
   double EgrNow() const;
 
+  sampler::v1::RunStats stats_;
   // By second, over the newest stretch between two messages.
   double rollouts_per_second_ = 0;
   double deals_per_second_ = 0;

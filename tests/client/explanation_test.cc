@@ -74,7 +74,7 @@ TEST_CASE("A prompt in flight says with which batch and why", "[unit]") {
   CHECK(Has(text, "0.300"));
   CHECK(Has(text, "scores 0.1470"));
   CHECK(Has(text, "best 128"));
-  CHECK(Has(text, "in flight; 0 of 8 rollouts have a reward"));
+  CHECK(Has(text, "in flight: 0 of 8 rewards"));
 }
 
 TEST_CASE("A prompt of a forgotten batch says that it is forgotten", "[unit]") {
@@ -83,6 +83,21 @@ TEST_CASE("A prompt of a forgotten batch says that it is forgotten", "[unit]") {
   prompt.set_last_batch("1-7");
   prompt.set_last_dealt_clock(11);
   CHECK(Has(Explain(MakeRun(), prompt, nullptr, 0), "forgotten"));
+}
+
+TEST_CASE("Each policy is explained by what it does", "[unit]") {
+  sampler::v1::Prompt prompt = MakePrompt();
+  prompt.set_deal_count(1);
+  prompt.set_last_batch("1-7");
+  prompt.set_last_dealt_clock(11);
+  prompt.set_last_draw(0.3);
+  prompt.set_last_score(0.147);
+  sampler::v1::Run run = MakeRun();
+  CHECK(Has(Explain(run, prompt, nullptr, 0), "drew from its posterior"));
+  run.set_policy("greedy");
+  CHECK(Has(Explain(run, prompt, nullptr, 0), "took its posterior mean"));
+  run.set_policy("uniform");
+  CHECK(Has(Explain(run, prompt, nullptr, 0), "whatever its score"));
 }
 
 TEST_CASE("Disabled and cooling prompts say so", "[unit]") {
