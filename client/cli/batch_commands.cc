@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "client/cli/command.h"
 #include "client/cli/flags.h"
 #include "client/cli/format.h"
@@ -260,7 +261,7 @@ class ListBatchesCommand : public Command {
     Table table;
     table.Column("BATCH").Column("STATE");
     table.Column("PROMPTS", Align::kRight).Column("IN FLIGHT", Align::kRight);
-    table.Column("CLOCK", Align::kRight).Column("CREATED");
+    table.Column("CLOCK", Align::kRight).Column("CREATED (UTC)");
     table.Column("REQUEST ID").Flexible();
     for (const api::Batch& batch : all.batches()) {
       table.AddRow({client::LastPart(batch.name()),
@@ -268,7 +269,9 @@ class ListBatchesCommand : public Command {
                     absl::StrCat(batch.batch_size()),
                     absl::StrCat(batch.in_flight_count()),
                     FormatNumber(batch.clock()),
-                    FormatTime(batch.create_time()), batch.request_id()});
+                    std::string(absl::StripSuffix(
+                        FormatTime(batch.create_time()), " UTC")),
+                    batch.request_id()});
     }
     session.out() << table.Render(session.columns());
     if (!all.next_page_token().empty()) {

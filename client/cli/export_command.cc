@@ -43,7 +43,7 @@ class ExportPromptsCommand : public Command {
 
  private:
   absl::Status Export(std::ostream& to, Session& session) {
-    auto client = session.client();
+    auto client = session.PatientClient(run_);
     if (!client.ok()) return client.status();
     api::ExportPromptsRequest request;
     request.set_run(client::RunName(run_));

@@ -148,7 +148,7 @@ class ImportPromptsCommand : public Command {
 
   // `size` of the file in bytes, 0 if unknown.
   absl::Status Import(RowSource& rows, uint64_t size, Session& session) {
-    auto client = session.client();
+    auto client = session.PatientClient(run_);
     if (!client.ok()) return client.status();
     client::PromptImporter importer(**client, run_, MakeOptions());
     PromptMapper mapper(mapping_);

@@ -27,11 +27,26 @@ Session::Session(const GlobalFlags& flags, Streams& streams)
     : flags_(flags), streams_(streams), timeout_(ParseChecked(flags.timeout)) {}
 
 absl::StatusOr<client::Client*> Session::client() {
-  if (client_ != nullptr) return client_.get();
+  return Connect(kMaxAttempts, client_);
+}
+
+absl::StatusOr<client::Client*> Session::PatientClient(const std::string& run) {
+  auto hasty = client();
+  if (!hasty.ok()) return hasty.status();
+  api::GetRunRequest request;
+  request.set_name(client::RunName(run));
+  auto found = (*hasty)->GetRun(request);
+  if (!found.ok()) return found.status();
+  return Connect(/*max_attempts=*/0, patient_client_);
+}
+
+absl::StatusOr<client::Client*> Session::Connect(
+    int max_attempts, std::unique_ptr<client::Client>& client) {
+  if (client != nullptr) return client.get();
   client::ClientOptions options;
   options.address = flags_.address;
   options.default_timeout = timeout_;
-  options.retry.max_attempts = kMaxAttempts;
+  options.retry.max_attempts = max_attempts;
   if (flags_.tls || !flags_.tls_ca_file.empty() ||
       !flags_.tls_certificate_file.empty()) {
     options.tls = client::TlsOptions{
@@ -42,8 +57,8 @@ absl::StatusOr<client::Client*> Session::client() {
   if (!connected.ok()) {
     return UsageError(std::string(connected.status().message()));
   }
-  client_ = *std::move(connected);
-  return client_.get();
+  client = *std::move(connected);
+  return client.get();
 }
 
 absl::Status Session::PrintJson(const google::protobuf::Message& message) {

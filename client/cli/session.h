@@ -49,11 +49,14 @@ class Session {
  public:
   Session(const GlobalFlags& flags, Streams& streams);
 
-  // Connects at the first call.
+  // Connects at the first call. Gives up on an absent server after a second or
+  // so, since a person waits.
   absl::StatusOr<client::Client*> client();
 
-  // For calls that should not be over before --timeout is: the flag's value.
-  absl::Duration timeout() const { return timeout_; }
+  // For commands that take long: once the server has answered for `run`, a
+  // client that waits for a server that went away, as long as --timeout says.
+  // The error of GetRun if it has not.
+  absl::StatusOr<client::Client*> PatientClient(const std::string& run);
 
   bool json() const { return flags_.output == "json"; }
   // Columns that a table may take, 0 for no limit.
@@ -69,10 +72,14 @@ class Session {
   absl::Status PrintJsonLine(const google::protobuf::Message& message);
 
  private:
+  absl::StatusOr<client::Client*> Connect(
+      int max_attempts, std::unique_ptr<client::Client>& client);
+
   const GlobalFlags& flags_;
   Streams& streams_;
   const absl::Duration timeout_;
   std::unique_ptr<client::Client> client_;
+  std::unique_ptr<client::Client> patient_client_;
 };
 
 }  // namespace vade::cli

@@ -52,7 +52,7 @@ class WatchRunCommand : public Command {
         ->type_name("N");
   }
   absl::Status Run(Session& session) override {
-    auto client = session.client();
+    auto client = session.PatientClient(run_);
     if (!client.ok()) return client.status();
     api::WatchRunRequest request;
     request.set_run(client::RunName(run_));

@@ -182,7 +182,8 @@ std::string WatchView::Panel(int columns) const {
     return absl::StrCat(FormatShare(share), "  ", Bar(share, kBarWidth));
   };
   return RenderProperties(
-      {{"run", absl::StrCat(stats_.run(), "   ", FormatTime(stats_.time()))},
+      {{"run",
+        absl::StrCat(stats_.run(), ", as of ", FormatTime(stats_.time()))},
        {"clock", absl::StrCat(FormatNumber(stats_.clock()), " steps, ",
                               stats_.batch_count(), " batches")},
        {"EGR, newest", now < 0 ? "-" : bar_of(now)},

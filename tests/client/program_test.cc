@@ -167,6 +167,7 @@ TEST_CASE("Lists follow all pages", "[unit]") {
 
 TEST_CASE("An import reads standard input and counts", "[unit]") {
   FakeSampler fake;
+  REQUIRE(RunProgram("create run a", &fake).exit == 0);
   const Result result = RunProgram(
       "import prompts a - --id-field=key --label=topic=t --payload=field:q "
       "--pass-rate-field=p --weight=2",
@@ -186,6 +187,7 @@ TEST_CASE("An import reads standard input and counts", "[unit]") {
 
 TEST_CASE("A bad row stops the import before its chunk is sent", "[unit]") {
   FakeSampler fake;
+  REQUIRE(RunProgram("create run a", &fake).exit == 0);
   const Result result =
       RunProgram("import prompts a -", &fake, "{\"id\": \"1\"}\nnonsense\n");
   CHECK(result.exit == kExitFailed);
@@ -197,12 +199,14 @@ TEST_CASE("A bad row stops the import before its chunk is sent", "[unit]") {
 
 TEST_CASE("An export writes what an import reads", "[unit]") {
   FakeSampler fake;
+  REQUIRE(RunProgram("create run a", &fake).exit == 0);
   REQUIRE(
       RunProgram("import prompts a -", &fake, "{\"id\": \"1\", \"q\": \"x\"}\n")
           .exit == 0);
   const Result exported = RunProgram("export prompts a --payload", &fake);
   REQUIRE(exported.exit == 0);
   FakeSampler other;
+  REQUIRE(RunProgram("create run a", &other).exit == 0);
   REQUIRE(RunProgram("import prompts a - --payload=field:payload", &other,
                      exported.out)
               .exit == 0);
@@ -237,6 +241,7 @@ TEST_CASE("A bad line of rewards sends nothing", "[unit]") {
 
 TEST_CASE("A watch prints a line for each update off a terminal", "[unit]") {
   FakeSampler fake;
+  REQUIRE(RunProgram("create run a", &fake).exit == 0);
   const Result lines = RunProgram("watch run a", &fake);
   CHECK(lines.exit == 0);
   CHECK(std::count(lines.out.begin(), lines.out.end(), '\n') == 2);
