@@ -182,7 +182,9 @@ bool RunQueue::TrySample(const std::shared_ptr<SampleCall>& call,
 }
 
 void RunQueue::ServeWaiting(absl::Time now, std::vector<Call>& applied) {
-  const bool changed = run_->eligible_version() != served_version_;
+  // As of now: what the calls below free or cool down is for the next time.
+  const uint64_t version = run_->eligible_version();
+  const bool changed = version != served_version_;
   std::vector<const LabelFilter*> blocked;
   std::deque<std::shared_ptr<SampleCall>> still_waiting;
   for (const std::shared_ptr<SampleCall>& call : waiting_) {
@@ -209,7 +211,7 @@ void RunQueue::ServeWaiting(absl::Time now, std::vector<Call>& applied) {
     }
   }
   waiting_ = std::move(still_waiting);
-  served_version_ = run_->eligible_version();
+  served_version_ = version;
 }
 
 absl::Status RunQueue::WriteChanges() {

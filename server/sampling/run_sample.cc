@@ -257,6 +257,7 @@ Batch& Run::Deal(const SampleRequest& request, const Candidates& candidates,
                          ? 1.0
                          : static_cast<double>(batch.in_flight) /
                                settings.reference_batch_size;
+  if (settings.cooldown > 0) ++eligible_version_;  // the clock moved on
   progress_.current_pass = selection.current_pass;
   ++progress_.batches;
   ++progress_.next_sequence;
