@@ -206,6 +206,11 @@ Server::~Server() { parts_->Shutdown(absl::ZeroDuration()); }
 
 int Server::port() const { return parts_->port; }
 
+const sampling::RunRegistry* Server::registry() const {
+  absl::StatusOr<sampling::RunRegistry*> registry = parts_->gate.Registry();
+  return registry.ok() ? *registry : nullptr;
+}
+
 std::optional<absl::StatusOr<LoadSummary>> Server::loaded() const {
   MutexLock lock(parts_->mu);
   return parts_->loaded;

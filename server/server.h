@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/sampling/clock.h"
+#include "server/sampling/run_registry.h"
 #include "storage/store.h"
 
 namespace vade::server {
@@ -63,6 +64,9 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const;
+
+  // The runs, for those in the same process; null until they are loaded.
+  const sampling::RunRegistry* registry() const;
 
   // What loading came to; nullopt while it goes on. The errors are those of
   // RunRegistry::Open.

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -181,8 +182,11 @@ class Run {
       const std::vector<BatchReport>& reports);
   absl::Status CheckRollouts(const GroupReport& report, const Batch& batch,
                              const std::string& field) const;
+  // Positions in one batch by prompt id; empty until they are needed.
+  using Positions = absl::flat_hash_map<absl::string_view, uint32_t>;
   std::optional<uint32_t> FindPosition(const Batch& batch,
-                                       const std::string& prompt_id) const;
+                                       const std::string& prompt_id,
+                                       Positions& positions) const;
   void ApplyGroup(const ReportedGroup& reported, absl::Time now,
                   ReportResult& result);
   void UpdateEvidence(Batch& batch, uint32_t position);

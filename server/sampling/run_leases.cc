@@ -87,9 +87,11 @@ absl::StatusOr<BatchInfo> Run::Release(
   absl::StatusOr<Batch*> found = FindBatch(batch_id);
   if (!found.ok()) return found.status();
   Batch& batch = **found;
+  Positions known;
   std::vector<uint32_t> positions;
   for (const std::string& prompt_id : prompt_ids) {
-    const std::optional<uint32_t> position = FindPosition(batch, prompt_id);
+    const std::optional<uint32_t> position =
+        FindPosition(batch, prompt_id, known);
     if (!position.has_value()) {
       return MakeError(absl::StatusCode::kNotFound, "PROMPT_NOT_IN_BATCH",
                        absl::StrCat("batch '", batch_id, "' has no prompt '",

@@ -58,23 +58,24 @@ absl::StatusOr<ReportResult> Run::Report(
 }
 
 std::optional<uint32_t> Run::FindPosition(const Batch& batch,
-                                          const std::string& prompt_id) const {
-  const std::vector<storage::BatchEntry>& entries = batch.record.entries;
+                                          const std::string& prompt_id,
+                                          Positions& positions) const {
   const std::optional<uint32_t> live = prompts_.Find(prompt_id);
   if (live.has_value()) {
     const storage::PromptState& state = prompts_[*live].state;
     if (state.dealt_sequence == batch.sequence()) return state.dealt_position;
   }
-  // An earlier batch of the prompt, or a prompt of this id that was deleted,
-  // of which there may be several.
-  for (uint32_t i = 0; i < entries.size(); ++i) {
-    const PromptTable::Slot& slot = prompts_[entries[i].prompt_index];
-    if (entries[i].prompt_index == live ||
-        (!slot.present && slot.id() == prompt_id)) {
-      return i;
+  // An earlier batch of the prompt, or one of a deleted prompt of this id. All
+  // ids of a batch are different, since all its prompts lived at the deal.
+  if (positions.empty()) {
+    const std::vector<storage::BatchEntry>& entries = batch.record.entries;
+    for (uint32_t i = 0; i < entries.size(); ++i) {
+      positions[prompts_[entries[i].prompt_index].id()] = i;
     }
   }
-  return std::nullopt;
+  const auto found = positions.find(prompt_id);
+  if (found == positions.end()) return std::nullopt;
+  return found->second;
 }
 
 absl::StatusOr<std::vector<Run::ReportedGroup>> Run::Resolve(
@@ -83,12 +84,13 @@ absl::StatusOr<std::vector<Run::ReportedGroup>> Run::Resolve(
   for (size_t b = 0; b < reports.size(); ++b) {
     absl::StatusOr<Batch*> batch = FindBatch(reports[b].batch_id);
     if (!batch.ok()) return batch.status();
+    Positions positions;
     for (size_t g = 0; g < reports[b].groups.size(); ++g) {
       const GroupReport& report = reports[b].groups[g];
       const std::string field =
           absl::StrCat("reports[", b, "].groups[", g, "]");
       const std::optional<uint32_t> position =
-          FindPosition(**batch, report.prompt_id);
+          FindPosition(**batch, report.prompt_id, positions);
       if (!position.has_value()) {
         return MakeError(
             absl::StatusCode::kNotFound, "PROMPT_NOT_IN_BATCH",
