@@ -14,6 +14,8 @@ namespace {
 
 constexpr int64_t kLeastMessageBytes = int64_t{4} << 20;
 constexpr int64_t kMostMessageBytes = (int64_t{1} << 31) - 1;
+// Long enough to connect over a continent, short beside any pause.
+constexpr absl::Duration kConnectingSlice = absl::Milliseconds(200);
 
 absl::Status CheckOptions(const ClientOptions& options) {
   const RetryPolicy& retry = options.retry;
@@ -109,8 +111,9 @@ Transport::Transport(ClientOptions options,
                      std::shared_ptr<grpc::Channel> channel)
     : options_(std::move(options)),
       clock_(options_.clock != nullptr ? *options_.clock : SystemClock()),
-      sampler_(sampler::v1::Sampler::NewStub(channel)),
-      health_(grpc::health::v1::Health::NewStub(channel)),
+      channel_(std::move(channel)),
+      sampler_(sampler::v1::Sampler::NewStub(channel_)),
+      health_(grpc::health::v1::Health::NewStub(channel_)),
       request_id_prefix_(absl::StrCat(
           "client-", absl::Hex(RandomSeed(), absl::kZeroPad16), "-")),
       jitter_seed_(options_.retry.jitter_seed.has_value()
@@ -135,12 +138,20 @@ void Transport::SetDeadline(grpc::ClientContext& context, absl::Time deadline) {
 CallResult Transport::Repeat(
     absl::string_view method, absl::Time deadline,
     absl::FunctionRef<grpc::Status(grpc::ClientContext&)> attempt) {
+  bool first = true;
   return CallWithRetries(options_.retry, RuleOf(method).repeatable, deadline,
                          NextJitterSeed(), clock_, [&] {
+                           if (!first) DriveConnecting();
+                           first = false;
                            grpc::ClientContext context;
                            SetDeadline(context, deadline);
                            return FromGrpc(attempt(context));
                          });
+}
+
+void Transport::DriveConnecting() {
+  channel_->WaitForConnected(
+      absl::ToChronoTime(SystemClock().Now() + kConnectingSlice));
 }
 
 std::string Transport::NewRequestId() {

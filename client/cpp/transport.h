@@ -55,8 +55,15 @@ class Transport {
  private:
   Transport(ClientOptions options, std::shared_ptr<grpc::Channel> channel);
 
+  // Waits a moment if there is no connection. The library connects only while
+  // some thread waits in it, and every 5 s otherwise; between attempts that
+  // fail at once nobody would.
+  void DriveConnecting();
+
   const ClientOptions options_;
   Clock& clock_;
+  // Shared with the stubs, as the library wants it.
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<sampler::v1::Sampler::Stub> sampler_;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
   const std::string request_id_prefix_;
