@@ -6,9 +6,18 @@
 
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/keys.h"
+#include "storage/mutation.h"
 #include "storage/rocksdb_store.h"
+#include "storage/store.h"
 #include "tests/catch.h"
 #include "tests/simulation/map_store.h"
 
@@ -60,6 +69,60 @@ TEST_CASE("The seed of the environment is simulated", "[unit]") {
   const uint64_t seed = FromEnvironment("VADE_SIMULATION_SEED", 99);
   const uint64_t steps = FromEnvironment("VADE_SIMULATION_STEPS", 300);
   CHECK(Simulate({seed, steps, Flaw::kNone}) == "");
+}
+
+// Loses what is written of one table, as a wrong key or a forgotten write
+// would.
+class ForgetfulStore : public storage::Store {
+ public:
+  ForgetfulStore(storage::Store& base, storage::Table table)
+      : base_(base), table_(static_cast<char>(table)) {}
+
+  absl::Status Write(const storage::Mutation& mutation) override {
+    storage::Mutation kept;
+    for (const storage::Change& change : mutation.changes()) {
+      if (change.kind == storage::Change::Kind::kDeleteRange) {
+        kept.DeleteRange(change.key, change.value);
+      } else if (change.kind == storage::Change::Kind::kDelete) {
+        kept.Delete(change.key);
+      } else if (change.key[0] != table_) {
+        kept.Put(change.key, change.value);
+      }
+    }
+    return base_.Write(kept);
+  }
+  absl::StatusOr<std::optional<std::string>> Get(
+      std::string_view key) const override {
+    return base_.Get(key);
+  }
+  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
+      const std::vector<std::string>& keys) const override {
+    return base_.MultiGet(keys);
+  }
+  std::unique_ptr<storage::Cursor> Scan(std::string begin,
+                                        std::string end) const override {
+    return base_.Scan(std::move(begin), std::move(end));
+  }
+  uint64_t ApproximateBytes() const override { return 0; }
+
+ private:
+  storage::Store& base_;
+  const char table_;
+};
+
+TEST_CASE("A record of any table that is not written is noticed", "[unit]") {
+  for (const storage::Table table :
+       {storage::Table::kRegistry, storage::Table::kRun,
+        storage::Table::kProgress, storage::Table::kSeries,
+        storage::Table::kPromptInfo, storage::Table::kPayload,
+        storage::Table::kPromptState, storage::Table::kBatch,
+        storage::Table::kLease, storage::Table::kGroup}) {
+    INFO("table " << static_cast<int>(table));
+    MapStore disk;
+    ForgetfulStore forgetful(disk, table);
+    Simulation simulation({1, 1500, Flaw::kNone}, forgetful);
+    CHECK(simulation.Run() != "");
+  }
 }
 
 TEST_CASE("Every deliberate mistake of the model is noticed", "[unit]") {
