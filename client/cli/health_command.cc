@@ -21,7 +21,7 @@ class CheckHealthCommand : public Command {
   absl::Status Run(Session& session) override {
     auto client = session.client();
     if (!client.ok()) return client.status();
-    const absl::Status status =
+    absl::Status status =
         wait_.empty() ? (*client)->CheckHealth()
                       : (*client)->WaitUntilServing(ParseChecked(wait_));
     if (!status.ok()) return status;

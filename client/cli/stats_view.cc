@@ -12,7 +12,6 @@ namespace vade::cli {
 namespace {
 
 using sampler::v1::RunStats;
-using sampler::v1::SeriesPoint;
 
 constexpr int kBarWidth = 24;
 // Points of the series that make "now".

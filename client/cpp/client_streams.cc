@@ -129,7 +129,7 @@ absl::Status Client::WaitUntilServing(absl::Duration timeout) {
     const absl::Duration left = deadline - clock.Now();
     CallOptions probe;
     probe.timeout = std::min(kHealthProbeTimeout, left);
-    const absl::Status status = CheckHealth(probe);
+    absl::Status status = CheckHealth(probe);
     const bool wait = status.code() == absl::StatusCode::kUnavailable ||
                       status.code() == absl::StatusCode::kDeadlineExceeded;
     if (status.ok() || !wait) return status;

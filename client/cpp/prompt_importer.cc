@@ -6,7 +6,7 @@
 
 namespace vade::client {
 
-PromptImporter::PromptImporter(Client& client, std::string run,
+PromptImporter::PromptImporter(Client& client, const std::string& run,
                                ImportOptions options)
     : client_(client), run_(RunName(run)), options_(options) {}
 

@@ -40,7 +40,7 @@ struct ImportOptions {
 // Thread-compatible. The client must outlive it.
 class PromptImporter {
  public:
-  PromptImporter(Client& client, std::string run, ImportOptions options);
+  PromptImporter(Client& client, const std::string& run, ImportOptions options);
 
   // Takes one prompt; sends when a stream's worth has come together. After an
   // error nothing more is sent, and every later call returns that error.

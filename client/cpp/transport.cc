@@ -103,12 +103,11 @@ absl::StatusOr<std::unique_ptr<Transport>> Transport::Open(
   if (!credentials.ok()) return credentials.status();
   std::shared_ptr<grpc::Channel> channel = grpc::CreateCustomChannel(
       options.address, *credentials, MakeArguments(options));
-  return std::unique_ptr<Transport>(
-      new Transport(std::move(options), std::move(channel)));
+  return std::unique_ptr<Transport>(new Transport(std::move(options), channel));
 }
 
 Transport::Transport(ClientOptions options,
-                     std::shared_ptr<grpc::Channel> channel)
+                     const std::shared_ptr<grpc::Channel>& channel)
     : options_(std::move(options)),
       clock_(options_.clock != nullptr ? *options_.clock : SystemClock()),
       channel_(std::move(channel)),

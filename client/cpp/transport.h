@@ -53,7 +53,8 @@ class Transport {
   uint64_t NextJitterSeed();
 
  private:
-  Transport(ClientOptions options, std::shared_ptr<grpc::Channel> channel);
+  Transport(ClientOptions options,
+            const std::shared_ptr<grpc::Channel>& channel);
 
   // Waits a moment if there is no connection. The library connects only while
   // some thread waits in it, and every 5 s otherwise; between attempts that
