@@ -139,13 +139,5 @@ TEST_CASE("Every deliberate mistake of the model is noticed", "[unit]") {
   CHECK(noticed);
 }
 
-TEST_CASE("Engine and model agree for hundreds of thousands of steps",
-          "[slow]") {
-  const uint64_t first = GENERATE(1000, 2000, 3000, 4000);
-  for (uint64_t seed = first; seed < first + 10; ++seed) {
-    REQUIRE(Simulate({seed, 6000, Flaw::kNone}) == "");
-  }
-}
-
 }  // namespace
 }  // namespace vade::simulation
