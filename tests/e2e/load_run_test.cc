@@ -147,9 +147,7 @@ TEST_CASE("a replay of a trace prints its figures", "[e2e]") {
   CHECK(lines == 2);
 }
 
-TEST_CASE("kill -9 three times loses no answered report and counts none twice",
-          "[e2e][crash]") {
-  const TempFolder folder;
+load::CrashTestOptions CrashOptionsIn(const TempFolder& folder) {
   load::CrashTestOptions options;
   options.server = ServerOptionsIn(folder);
   options.vadectl_program = VadectlProgram();
@@ -161,7 +159,13 @@ TEST_CASE("kill -9 three times loses no answered report and counts none twice",
   options.simulate.crew.log_folder = folder.File("logs");
   options.simulate.crew.worker.worker_count = 4;
   options.simulate.crew.worker.split = load::Split::kRollouts;
-  const auto result = load::RunCrashTest(options, stdout);
+  return options;
+}
+
+TEST_CASE("kill -9 three times loses no answered report and counts none twice",
+          "[e2e][crash]") {
+  const TempFolder folder;
+  const auto result = load::RunCrashTest(CrashOptionsIn(folder), stdout);
   INFO(result.status());
   REQUIRE(result.ok());
   INFO(load::VerdictText(result->verdict, result->log));
@@ -170,6 +174,18 @@ TEST_CASE("kill -9 three times loses no answered report and counts none twice",
   CHECK(result->verdict.answered_rollout_count == 24 * 128 * 8);
   CHECK(result->verdict.counted_rollout_count == 24 * 128 * 8);
   CHECK(result->log.unanswered_report_count == 0);
+
+  // The run has learned what one that is never killed learns.
+  const TempFolder quiet_folder;
+  load::CrashTestOptions quiet = CrashOptionsIn(quiet_folder);
+  quiet.kill_count = 0;
+  const auto unkilled = load::RunCrashTest(quiet, stdout);
+  INFO(unkilled.status());
+  REQUIRE(unkilled.ok());
+  CHECK(unkilled->simulation[0].totals.effective_group_count ==
+        result->simulation[0].totals.effective_group_count);
+  CHECK(unkilled->simulation[0].totals.expected_egr_sum ==
+        Approx(result->simulation[0].totals.expected_egr_sum));
 }
 
 }  // namespace
