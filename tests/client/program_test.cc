@@ -14,7 +14,6 @@
 namespace vade::cli {
 namespace {
 
-using client::ErrorWithReason;
 using client::FakeSampler;
 
 struct Result {
