@@ -30,6 +30,10 @@ namespace vade::server {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(100);
+// Of the grace: how long calls are still taken, to tell them that the server
+// drains. gRPC itself ends a call that comes as it shuts down with CANCELLED,
+// and a client that repeats at once would get that.
+constexpr absl::Duration kLinger = absl::Milliseconds(200);
 // Connections of callers that wait long: found dead within about a minute, and
 // kept open by callers that ask for it every ten seconds.
 constexpr int kKeepaliveMs = 40'000;
@@ -95,6 +99,7 @@ struct Server::Parts {
 
   mutable Mutex mu;
   mutable CondVar load_ended;
+  CondVar never;
   std::optional<absl::StatusOr<LoadSummary>> loaded ABSL_GUARDED_BY(mu);
   // Health never says SERVING again once it is set.
   bool stopping ABSL_GUARDED_BY(mu) = false;
@@ -171,8 +176,14 @@ void Server::Parts::Shutdown(absl::Duration grace) {
     SetHealth(*grpc_server, false);
   }
   gate.Drain();
+  const absl::Duration linger = std::min(kLinger, grace);
+  {
+    MutexLock lock(mu);
+    // Nobody notifies; to wake too early costs nothing.
+    if (linger > absl::ZeroDuration()) never.WaitFor(mu, linger);
+  }
   grpc_server->Shutdown(std::chrono::system_clock::now() +
-                        absl::ToChronoMilliseconds(grace));
+                        absl::ToChronoMilliseconds(grace - linger));
   // Calls that waited needed it to notice that they are over.
   ticker->Stop();
   exposer.reset();

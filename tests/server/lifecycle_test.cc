@@ -8,7 +8,11 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/generic/generic_stub.h"
+#include "server/gate.h"
 #include "server/metrics.h"
+#include "server/sampling/error.h"
+#include "server/sampling/run_registry.h"
+#include "server/sampling/worker_pool.h"
 #include "tests/server/held_store.h"
 #include "tests/server/service_fixture.h"
 
@@ -93,6 +97,23 @@ TEST_CASE("a drain ends waiting calls and streams, and then all is over",
   get.set_name("runs/r");
   CHECK(service.Call(&Stub::GetRun, get).status.error_code() ==
         grpc::UNAVAILABLE);
+}
+
+TEST_CASE("nothing opens the gate again after a drain", "[unit]") {
+  simulation::ManualClock clock;
+  simulation::MapStore disk;
+  sampling::WorkerPool pool(1);
+  const auto registry = sampling::RunRegistry::Open(disk, pool, clock);
+  REQUIRE(registry.ok());
+  Gate gate;
+  CHECK(sampling::ErrorReason(gate.Enter().status()) == "SERVER_LOADING");
+  gate.Open(**registry);
+  CHECK(gate.Enter().ok());
+  gate.Drain();
+  CHECK(sampling::ErrorReason(gate.Enter().status()) == "SERVER_DRAINING");
+  gate.Open(**registry);
+  CHECK(sampling::ErrorReason(gate.Enter().status()) == "SERVER_DRAINING");
+  CHECK(gate.Registry().ok());
 }
 
 TEST_CASE("what was answered is there after a restart", "[unit]") {
