@@ -73,7 +73,7 @@ std::string LoadProgram() { return VADE_LOAD_PROGRAM; }
 std::string VadectlProgram() { return VADE_VADECTL_PROGRAM; }
 
 std::string SharedFile(const std::string& name, const std::string& skipped) {
-  const std::string path = std::string(VADE_SHARED_DATA) + "/" + name;
+  std::string path = std::string(VADE_SHARED_DATA) + "/" + name;
   if (std::filesystem::exists(path)) return path;
   WARN("no " << name << " beside the tree: " << skipped);
   return "";
