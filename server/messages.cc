@@ -1,8 +1,8 @@
 #include "server/messages.h"
 
-#include "absl/strings/str_cat.h"
 #include "google/protobuf/util/time_util.h"
 #include "server/resource_names.h"
+#include "server/sampling/settings.h"
 
 namespace vade::server {
 namespace {
@@ -103,7 +103,7 @@ void Fill(const sampling::RunInfo& info, api::Run& run) {
       TimeUtil::MicrosecondsToTimestamp(record.create_time_us);
   *run.mutable_update_time() =
       TimeUtil::MicrosecondsToTimestamp(record.update_time_us);
-  run.set_etag(absl::StrCat(record.revision));
+  run.set_etag(sampling::EtagOf(record));
   run.set_epoch(record.epoch);
   run.set_clock(info.clock);
   run.set_batch_count(info.batches);

@@ -46,8 +46,8 @@ struct RocksDbOptions {
   absl::Duration sync_interval = absl::Seconds(1);
   // Memory for blocks read from disk, and for one buffer of recent writes (up
   // to four of them exist while the disk cannot keep up).
-  size_t block_cache_bytes = size_t{128} << 20;
-  size_t write_buffer_bytes = size_t{64} << 20;
+  size_t block_cache_bytes = size_t{32} << 20;
+  size_t write_buffer_bytes = size_t{16} << 20;
   // An operator's answer to DATA_LOSS from a damaged log: open at the last
   // point before the damage, and give up every write after it.
   bool recover_to_point_in_time = false;

@@ -31,7 +31,7 @@ absl::Status Run::CheckAlive() const {
 }
 
 absl::Status Run::CheckEtag(const std::string& etag) const {
-  const std::string current = absl::StrCat(record_.revision);
+  const std::string current = EtagOf(record_);
   if (etag.empty() || etag == current) return absl::OkStatus();
   return MakeError(absl::StatusCode::kAborted, "ETAG_MISMATCH",
                    absl::StrCat("etag: got '", etag, "'; the run has '",

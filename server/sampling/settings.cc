@@ -57,6 +57,10 @@ absl::Status CheckEvidence(const storage::RunSettings& s) {
 
 }  // namespace
 
+std::string EtagOf(const storage::RunRecord& record) {
+  return absl::StrCat(record.epoch, "-", record.revision);
+}
+
 Evidence EvidenceOf(double pass_rate, double weight) {
   return {pass_rate * weight, (1 - pass_rate) * weight};
 }

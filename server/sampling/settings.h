@@ -44,6 +44,10 @@ absl::Status ValidateSettings(const storage::RunSettings& settings);
 absl::StatusOr<storage::RunSettings> ApplyChange(storage::RunSettings settings,
                                                  const RunChange& change);
 
+// What changes with every update of the run, and differs from every earlier run
+// of the same id.
+std::string EtagOf(const storage::RunRecord& record);
+
 // 1 to 63 of [a-z0-9._-], the first [a-z0-9]. INVALID_ARGUMENT
 // (INVALID_FIELD).
 absl::Status ValidateRunId(const std::string& run_id);

@@ -7,6 +7,7 @@
 #include "storage/encoding.h"
 #include "storage/keys.h"
 #include "tests/catch.h"
+#include "server/sampling/settings.h"
 #include "tests/engine/run_fixture.h"
 
 namespace vade::sampling {
@@ -266,7 +267,7 @@ TEST_CASE("An export gives every prompt once, in order of import", "[unit]") {
 TEST_CASE("An update with an old etag changes nothing", "[unit]") {
   RunFixture f;
   RunChange change;
-  change.etag = "1";
+  change.etag = EtagOf(f->record());
   change.display_name = "first";
   const auto first = f->Update(change, f.now());
   REQUIRE(first.ok());
@@ -276,7 +277,7 @@ TEST_CASE("An update with an old etag changes nothing", "[unit]") {
   const absl::Status status = f->Update(change, f.now()).status();
   CHECK(absl::IsAborted(status));
   CHECK(ReasonOf(status) == "ETAG_MISMATCH");
-  CHECK(MetadataOf(status, "etag") == "2");
+  CHECK(MetadataOf(status, "etag") == EtagOf(f->record()));
   CHECK(f->Info().record.display_name == "first");
   REQUIRE(f.Reload().ok());
   CHECK(f->Info().record.display_name == "first");
@@ -291,7 +292,7 @@ TEST_CASE("A deleted run leaves nothing in the store and answers so",
   f.Commit();
   CHECK(ReasonOf(f->Delete("7")) == "ETAG_MISMATCH");
   CHECK(f->TakeMutation().empty());
-  REQUIRE(f->Delete("1").ok());
+  REQUIRE(f->Delete(EtagOf(f->record())).ok());
   f.Commit();
   CHECK(f.store().records().empty());
   CHECK(ReasonOf(f->Sample(RequestOf(1), f.now())) == "RUN_NOT_FOUND");

@@ -76,7 +76,7 @@ Operation RandomUpdatePrompt(Dice& dice) {
 Operation RandomUpdateRun(Dice& dice, const Model& model) {
   UpdateRun update;
   sampling::RunChange& change = update.change;
-  if (dice.Chance(0.5)) change.etag = absl::StrCat(model.revision());
+  if (dice.Chance(0.5)) change.etag = model.etag();
   if (dice.Chance(0.1)) change.etag = "wrong";
   const storage::RunSettings fresh = RandomSettings(dice);
   if (dice.Chance(0.3)) change.display_name = RandomPromptId(dice);

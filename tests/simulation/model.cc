@@ -56,7 +56,7 @@ Answer Model::Do(const Tick&, absl::Time now) {
 
 Answer Model::Do(const UpdateRun& operation, absl::Time) {
   const sampling::RunChange& change = operation.change;
-  if (!change.etag.empty() && change.etag != absl::StrCat(revision_)) {
+  if (!change.etag.empty() && change.etag != etag()) {
     return {"ETAG_MISMATCH", {}};
   }
   const auto changed = sampling::ApplyChange(settings_, change);

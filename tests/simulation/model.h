@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/sampling/requests.h"
 #include "storage/types.h"
@@ -111,7 +112,7 @@ class Model {
   sampling::Evidence EvidenceNow(const ModelPrompt& prompt) const;
 
   const storage::RunSettings& settings() const { return settings_; }
-  uint64_t revision() const { return revision_; }
+  std::string etag() const { return absl::StrCat(epoch_, "-", revision_); }
   double clock() const { return clock_; }
   uint64_t next_sequence() const { return batches_.size() + 1; }
   uint64_t oldest_sequence() const { return oldest_; }

@@ -132,8 +132,7 @@ std::string Simulation::DeleteRun(const std::string& run_id) {
   if (system_.DeleteRun(run_id, "wrong").reason != "ETAG_MISMATCH") {
     return "a run is deleted in spite of its etag";
   }
-  const Answer answer =
-      system_.DeleteRun(run_id, absl::StrCat(models_.at(run_id).revision()));
+  const Answer answer = system_.DeleteRun(run_id, models_.at(run_id).etag());
   if (!answer.ok()) return absl::StrCat("delete: ", answer.reason);
   models_.erase(run_id);
   return CheckRunIds();
