@@ -75,8 +75,11 @@ bool WasRefused(const absl::Status& status) {
 
 bool MayRepeat(const absl::Status& status, Repeatable repeatable) {
   if (WasRefused(status)) return true;
-  return status.code() == absl::StatusCode::kUnavailable &&
-         repeatable == Repeatable::kAlways;
+  // No caller cancels what comes here, so CANCELLED is gRPC's answer to a call
+  // that arrived while the server shut down.
+  const bool lost = status.code() == absl::StatusCode::kUnavailable ||
+                    status.code() == absl::StatusCode::kCancelled;
+  return lost && repeatable == Repeatable::kAlways;
 }
 
 Backoff::Backoff(const RetryPolicy& policy, uint64_t seed)

@@ -47,6 +47,10 @@ TEST_CASE("The table of repeats has every method of the API", "[unit]") {
 TEST_CASE("UNAVAILABLE is repeated if the method allows it", "[unit]") {
   const absl::Status lost = absl::UnavailableError("connection lost");
   CHECK(MayRepeat(lost, Repeatable::kAlways));
+  CHECK(MayRepeat(absl::CancelledError("by the server that shuts down"),
+                  Repeatable::kAlways));
+  CHECK_FALSE(MayRepeat(absl::CancelledError("by the server that shuts down"),
+                        Repeatable::kIfRefused));
   CHECK_FALSE(MayRepeat(lost, Repeatable::kIfRefused));
   CHECK(MayRepeat(Refused(grpc::StatusCode::UNAVAILABLE, "STORAGE_FAILED"),
                   Repeatable::kAlways));
