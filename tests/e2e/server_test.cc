@@ -36,6 +36,24 @@ TEST_CASE("SIGTERM ends the server with exit code 0 and keeps its runs",
   CHECK(server->Terminate() == 0);
 }
 
+TEST_CASE("a client that saw the server die finds it when it is back",
+          "[e2e][crash]") {
+  const TempFolder folder;
+  const auto server = StartServer(folder);
+  client::ClientOptions options;
+  options.address = server->address();
+  // Pauses must not be what gives the connection its time.
+  options.retry.max_attempts = 10;
+  options.retry.initial_backoff = absl::ZeroDuration();
+  options.retry.max_backoff = absl::ZeroDuration();
+  const auto client = client::Client::Connect(options).value();
+  REQUIRE(client->ListRuns({}).ok());
+  server->Kill();
+  CHECK(client->ListRuns({}).status().code() == absl::StatusCode::kUnavailable);
+  REQUIRE(server->Restart().ok());
+  CHECK(client->ListRuns({}).status() == absl::OkStatus());
+}
+
 TEST_CASE("a data folder in use is refused by a second server", "[e2e]") {
   const TempFolder folder;
   const auto server = StartServer(folder);
