@@ -28,6 +28,8 @@ class Metrics {
   // A call began, and how it ended.
   void CallStarted() { active_calls_->Increment(); }
   void CallEnded(Method method, grpc::StatusCode code, absl::Duration took);
+  // Calls that began and have not ended.
+  double active_calls() const { return active_calls_->Value(); }
   // A write to the store.
   void Wrote(uint64_t bytes, absl::Duration took, bool ok);
 

@@ -21,6 +21,7 @@
 #include "server/run_figures.h"
 #include "server/sampler_service.h"
 #include "server/sampling/run_registry.h"
+#include "server/sampling/clock.h"
 #include "server/sampling/worker_pool.h"
 #include "server/ticker.h"
 #include "server/watch_timer.h"
@@ -34,6 +35,9 @@ constexpr absl::Duration kTick = absl::Milliseconds(100);
 // drains. gRPC itself ends a call that comes as it shuts down with CANCELLED,
 // and a client that repeats at once would get that.
 constexpr absl::Duration kLinger = absl::Milliseconds(200);
+
+// How long the last answers may take to be sent once every call has ended.
+constexpr absl::Duration kGoodbye = absl::Milliseconds(300);
 // Connections of callers that wait long: found dead within about a minute, and
 // kept open by callers that ask for it every ten seconds.
 constexpr int kKeepaliveMs = 40'000;
@@ -81,6 +85,8 @@ struct Server::Parts {
   void Load();
   void Tick();
   void Shutdown(absl::Duration grace);
+  // Waits for all calls to end: kLinger at least, `grace` at most.
+  void AwaitCalls(absl::Duration grace);
 
   const sampling::Clock& clock;
   Metrics metrics;
@@ -168,6 +174,21 @@ void Server::Parts::Tick() {
   watch_timer.Tick(clock.Now());
 }
 
+void Server::Parts::AwaitCalls(absl::Duration grace) {
+  // Not the server's clock, which may stand still in a test.
+  const sampling::SystemClock steady;
+  const absl::Time start = steady.Now();
+  MutexLock lock(mu);
+  while (true) {
+    const absl::Duration waited = steady.Now() - start;
+    const absl::Duration least =
+        metrics.active_calls() > 0 ? grace : std::min(kLinger, grace);
+    if (waited >= least) return;
+    // Nobody notifies; a few looks a second are soon enough.
+    never.WaitFor(mu, std::min(kTick, least - waited));
+  }
+}
+
 void Server::Parts::Shutdown(absl::Duration grace) {
   if (grpc_server == nullptr) return;
   {
@@ -176,14 +197,11 @@ void Server::Parts::Shutdown(absl::Duration grace) {
     SetHealth(*grpc_server, false);
   }
   gate.Drain();
-  const absl::Duration linger = std::min(kLinger, grace);
-  {
-    MutexLock lock(mu);
-    // Nobody notifies; to wake too early costs nothing.
-    if (linger > absl::ZeroDuration()) never.WaitFor(mu, linger);
-  }
+  AwaitCalls(grace);
+  // What is left is the sending of answers. gRPC would also wait, up to its
+  // deadline, for clients that have no call and do not close their connection.
   grpc_server->Shutdown(std::chrono::system_clock::now() +
-                        absl::ToChronoMilliseconds(grace - linger));
+                        absl::ToChronoMilliseconds(std::min(kGoodbye, grace)));
   // Calls that waited needed it to notice that they are over.
   ticker->Stop();
   exposer.reset();

@@ -152,7 +152,7 @@ void RunQueue::Enqueue(bool changes,
   call.finish = [done = std::move(done), result,
                  changes](const absl::Status& written) {
     if (changes && !written.ok() && result->ok()) *result = written;
-    done(*std::move(result));
+    done(std::move(*result));
   };
   Enqueue(std::move(call));
 }
