@@ -11,13 +11,16 @@
 
 namespace vade::sampling {
 
-Run::Run(storage::RunRecord record)
-    : record_(std::move(record)), stats_(record_.number, progress_) {}
+Run::Run(storage::RunRecord record, RunLimits limits)
+    : record_(std::move(record)),
+      limits_(limits),
+      stats_(record_.number, progress_) {}
 
-absl::StatusOr<std::unique_ptr<Run>> Run::Create(storage::RunRecord record) {
+absl::StatusOr<std::unique_ptr<Run>> Run::Create(storage::RunRecord record,
+                                                 RunLimits limits) {
   absl::StatusOr<Policy> policy = FindPolicy(record.settings.policy);
   if (!policy.ok()) return policy.status();
-  std::unique_ptr<Run> run(new Run(std::move(record)));
+  std::unique_ptr<Run> run(new Run(std::move(record), limits));
   const storage::RunRecord& kept = run->record_;
   run->selector_ = MakeSelector(*policy, kept.settings.target_pass_rate);
   const std::string key = storage::RunKey(kept.number);

@@ -33,11 +33,18 @@
 
 namespace vade::sampling {
 
+// The limits of a run that a test cannot reach; a server has the defaults.
+struct RunLimits {
+  uint64_t prompts = kMaxPromptsPerRun;
+  uint64_t batches = kMaxBatchesPerRun;
+};
+
 class Run {
  public:
   // A new, empty run. Its first mutation creates it. `record` was checked by
   // ValidateSettings.
-  static absl::StatusOr<std::unique_ptr<Run>> Create(storage::RunRecord record);
+  static absl::StatusOr<std::unique_ptr<Run>> Create(storage::RunRecord record,
+                                                     RunLimits limits = {});
 
   // The run as the store has it. DATA_LOSS (CORRUPT_RECORD) and
   // FAILED_PRECONDITION (NEWER_FORMAT) from decoding; UNAVAILABLE from the
@@ -128,7 +135,7 @@ class Run {
   // A group that a report names, found and checked.
   struct ReportedGroup;
 
-  explicit Run(storage::RunRecord record);
+  explicit Run(storage::RunRecord record, RunLimits limits = {});
 
   // Loading, one table each; called in this order.
   absl::Status LoadProgress(const storage::Store& store);
@@ -200,6 +207,7 @@ class Run {
   void FlushRecords();
 
   storage::RunRecord record_;
+  const RunLimits limits_;
   bool deleted_ = false;
   std::unique_ptr<Selector> selector_;
   PromptTable prompts_;

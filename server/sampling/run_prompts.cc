@@ -22,11 +22,11 @@ absl::Status Run::CheckImport(const ImportRequest& request) const {
                        {{"prompt", spec.id}});
     }
   }
-  if (prompts_.size() + fresh.size() > kMaxPromptsPerRun) {
+  if (prompts_.size() + fresh.size() > limits_.prompts) {
     return MakeError(absl::StatusCode::kResourceExhausted, "TOO_MANY_PROMPTS",
-                     absl::StrCat("a run holds at most ", kMaxPromptsPerRun,
+                     absl::StrCat("a run holds at most ", limits_.prompts,
                                   " prompts, deleted ones included"),
-                     {{"rule", absl::StrCat(kMaxPromptsPerRun)}});
+                     {{"rule", absl::StrCat(limits_.prompts)}});
   }
   return absl::OkStatus();
 }

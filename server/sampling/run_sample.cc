@@ -128,9 +128,9 @@ absl::Status NotEnough(const SampleRequest& request, const Candidates& found) {
                    std::move(metadata));
 }
 
-absl::Status TooManyBatches(const std::string& oldest) {
+absl::Status TooManyBatches(uint64_t limit, const std::string& oldest) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "TOO_MANY_BATCHES",
-                   absl::StrCat("the run remembers ", kMaxBatchesPerRun,
+                   absl::StrCat("the run remembers ", limit,
                                 " batches, the most it may, and the oldest, '",
                                 oldest, "', is still in flight: release it"),
                    {{"batch", oldest}});
@@ -147,8 +147,9 @@ absl::StatusOr<SampleResult> Run::Sample(const SampleRequest& request,
       return RepeatSample(*batch, request);
     }
   }
-  if (batches_.size() >= kMaxBatchesPerRun) {
+  if (batches_.size() >= limits_.batches) {
     return TooManyBatches(
+        limits_.batches,
         FormatBatchId(record_.epoch, batches_.oldest_sequence()));
   }
   const Candidates found = FindCandidates(request.filter);

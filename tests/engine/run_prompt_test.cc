@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/sampling/settings.h"
 #include "storage/encoding.h"
 #include "storage/keys.h"
 #include "tests/catch.h"
-#include "server/sampling/settings.h"
 #include "tests/engine/run_fixture.h"
 
 namespace vade::sampling {
@@ -347,6 +347,57 @@ TEST_CASE("A load that meets any damaged record is data loss", "[unit]") {
     REQUIRE(f.store().Write(damage).ok());
   }
   CHECK(Run::Load(record, f.store(), f.now()).ok());
+}
+
+storage::RunRecord LimitedRecord() {
+  storage::RunRecord record;
+  record.number = 1;
+  record.id = "limited";
+  record.epoch = kTestEpoch;
+  record.settings = *ResolveSettings(SettingsSpec(), 1);
+  return record;
+}
+
+ImportRequest ImportOf(const std::vector<std::string>& ids) {
+  ImportRequest request;
+  for (const std::string& id : ids) request.prompts.emplace_back().id = id;
+  return request;
+}
+
+TEST_CASE("A run takes no more prompts than it may, deleted ones included",
+          "[unit]") {
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  const auto run = *Run::Create(LimitedRecord(), {.prompts = 3});
+  REQUIRE(run->Import(ImportOf({"a", "b"}), now).ok());
+  REQUIRE(run->DeletePrompt("a", now).ok());
+  const absl::Status status =
+      run->Import(ImportOf({"b", "c", "d"}), now).status();
+  CHECK(absl::IsResourceExhausted(status));
+  CHECK(ReasonOf(status) == "TOO_MANY_PROMPTS");
+  CHECK(run->Info().prompts == 1);
+  CHECK(run->Import(ImportOf({"b", "c", "c"}), now).ok());
+}
+
+TEST_CASE("A batch that stays in flight bounds the batches after it",
+          "[unit]") {
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  storage::RunRecord record = LimitedRecord();
+  record.settings.retained_deals = 1;
+  const auto run = *Run::Create(record, {.batches = 3});
+  REQUIRE(run->Import(ImportOf({"a", "b"}), now).ok());
+  const std::string oldest = run->Sample(RequestOf(1), now)->batch_id;
+  for (int i = 0; i < 2; ++i) {
+    const auto batch = run->Sample(RequestOf(1), now);
+    REQUIRE(batch.ok());
+    REQUIRE(run->Release(batch->batch_id, {}, now).ok());
+  }
+  const absl::Status status = run->Sample(RequestOf(1), now).status();
+  CHECK(absl::IsFailedPrecondition(status));
+  CHECK(ReasonOf(status) == "TOO_MANY_BATCHES");
+  CHECK(MetadataOf(status, "batch") == oldest);
+  REQUIRE(run->Release(oldest, {}, now).ok());
+  run->Tick(now);
+  CHECK(run->Sample(RequestOf(1), now).ok());
 }
 
 }  // namespace

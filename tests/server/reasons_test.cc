@@ -348,8 +348,8 @@ const std::map<std::string, Case>& Cases() {
   return cases;
 }
 
-// Limits that no test of reasonable length reaches, at 200 million prompts and
-// 10 million batches of one run.
+// Limits that no server reaches in a test, at 200 million prompts and 10
+// million batches of one run; run_prompt_test.cc meets them with smaller ones.
 bool IsOutOfReach(const std::string& reason) {
   return reason == "TOO_MANY_PROMPTS" || reason == "TOO_MANY_BATCHES" ||
          reason == "ERROR_REASON_UNSPECIFIED";
