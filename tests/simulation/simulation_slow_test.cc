@@ -1,6 +1,6 @@
-// The long form of simulation_test.cc: 240,000 steps, in parts that can run side
-// by side; a fifth of them under a sanitizer, so that each part ends in minutes
-// there too.
+// The long form of simulation_test.cc: 240,000 steps, in parts that can run
+// side by side; a fifth of them under a sanitizer, so that each part ends in
+// minutes there too.
 #include <cstdint>
 #include <string>
 
