@@ -110,7 +110,7 @@ Transport::Transport(ClientOptions options,
                      const std::shared_ptr<grpc::Channel>& channel)
     : options_(std::move(options)),
       clock_(options_.clock != nullptr ? *options_.clock : SystemClock()),
-      channel_(std::move(channel)),
+      channel_(channel),
       sampler_(sampler::v1::Sampler::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)),
       request_id_prefix_(absl::StrCat(
