@@ -19,7 +19,7 @@ std::string WithoutNul(absl::string_view text) {
 }  // namespace
 
 absl::Status MakeError(absl::StatusCode code, absl::string_view reason,
-                       absl::string_view message, Metadata metadata) {
+                       absl::string_view message, const Metadata& metadata) {
   absl::Status status(code, message);
   status.SetPayload(kReasonUrl, absl::Cord(reason));
   std::string packed;

@@ -18,7 +18,8 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;
 // The code says what the caller should do next, `reason` is an ErrorReason by
 // name, `message` names field, value and rule.
 absl::Status MakeError(absl::StatusCode code, absl::string_view reason,
-                       absl::string_view message, Metadata metadata = {});
+                       absl::string_view message,
+                       const Metadata& metadata = {});
 
 // INVALID_ARGUMENT (INVALID_FIELD): "field: got value; rule".
 absl::Status InvalidField(absl::string_view field, absl::string_view value,
