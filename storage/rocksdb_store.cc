@@ -78,7 +78,7 @@ class ForwardingLogger : public rocksdb::Logger {
 
 class RocksDbCursor : public Cursor {
  public:
-  RocksDbCursor(rocksdb::DB& db, std::string path, std::string begin,
+  RocksDbCursor(rocksdb::DB& db, std::string path, const std::string& begin,
                 std::string end)
       : path_(std::move(path)), end_(std::move(end)), end_slice_(end_) {
     rocksdb::ReadOptions options;
@@ -181,8 +181,7 @@ class RocksDbStore : public Store {
 
   std::unique_ptr<Cursor> Scan(std::string begin,
                                std::string end) const override {
-    return std::make_unique<RocksDbCursor>(*db_, path_, std::move(begin),
-                                           std::move(end));
+    return std::make_unique<RocksDbCursor>(*db_, path_, begin, std::move(end));
   }
 
   uint64_t ApproximateBytes() const override {
