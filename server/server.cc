@@ -148,8 +148,9 @@ absl::Status Server::Parts::Expose(const std::string& address) {
 void Server::Parts::Load() {
   const auto start = std::chrono::steady_clock::now();
   auto opened = sampling::RunRegistry::Open(store, *pool, clock);
+  const absl::Status status = opened.status();
   LoadSummary summary;
-  if (opened.ok()) {
+  if (status.ok()) {
     registry = *std::move(opened);
     const auto figures = ReadRunFigures(registry->List("", sampling::kMaxRuns),
                                         absl::InfiniteDuration());
@@ -158,8 +159,8 @@ void Server::Parts::Load() {
   }
   summary.took = absl::FromChrono(std::chrono::steady_clock::now() - start);
   MutexLock lock(mu);
-  if (!opened.ok()) {
-    loaded = opened.status();
+  if (!status.ok()) {
+    loaded = status;
   } else {
     loaded = summary;
     gate.Open(*registry);

@@ -93,22 +93,27 @@ void RunQueue::Tick() {
 }
 
 void RunQueue::Enqueue(Call call) {
-  bool full = false;
-  {
-    MutexLock lock(mu_);
-    full = queue_.size() >= kMaxQueuedCalls;
-    if (!full) {
-      queue_.push_back(std::move(call));
-      ++counts_.calls;
-      if (scheduled_) return;
-      scheduled_ = true;
-    }
+  switch (Push(call)) {
+    case Place::kFirst:
+      return Schedule();
+    case Place::kBehindOthers:
+      return;
+    case Place::kNone:
+      pool_.Post([self = shared_from_this(), call = std::move(call)] {
+        call.apply(*self->run_, absl::InfinitePast(), Overloaded("their turn"));
+        call.finish(absl::OkStatus());
+      });
   }
-  if (!full) return Schedule();
-  pool_.Post([self = shared_from_this(), call = std::move(call)] {
-    call.apply(*self->run_, absl::InfinitePast(), Overloaded("their turn"));
-    call.finish(absl::OkStatus());
-  });
+}
+
+RunQueue::Place RunQueue::Push(Call& call) {
+  MutexLock lock(mu_);
+  if (queue_.size() >= kMaxQueuedCalls) return Place::kNone;
+  queue_.push_back(std::move(call));
+  ++counts_.calls;
+  const bool first = !scheduled_;
+  scheduled_ = true;
+  return first ? Place::kFirst : Place::kBehindOthers;
 }
 
 bool RunQueue::Pop(Call& call) {

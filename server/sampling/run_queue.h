@@ -100,6 +100,10 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
                std::function<absl::StatusOr<T>(Run&, absl::Time)> op,
                std::function<void(absl::StatusOr<T>)> done);
   void Enqueue(Call call);
+  // Where a call came to stand: a worker must be found for the first one; a
+  // full queue takes none, and leaves `call` as it is.
+  enum class Place { kFirst, kBehindOthers, kNone };
+  Place Push(Call& call);
   bool Pop(Call& call);
   void Schedule();
 

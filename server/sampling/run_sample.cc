@@ -108,24 +108,24 @@ absl::Status NotEnough(const SampleRequest& request, const Candidates& found) {
                    " are disabled, ", found.filtered_out, " filtered out, ",
                    found.in_flight, " in flight, ", found.cooling_down,
                    " cooling down, ", found.eligible.size(), " eligible");
-  Metadata metadata = {{"wanted", absl::StrCat(request.min_batch_size)},
-                       {"total", absl::StrCat(found.total)},
-                       {"disabled", absl::StrCat(found.disabled)},
-                       {"filtered_out", absl::StrCat(found.filtered_out)},
-                       {"in_flight", absl::StrCat(found.in_flight)},
-                       {"cooling_down", absl::StrCat(found.cooling_down)},
-                       {"eligible", absl::StrCat(found.eligible.size())}};
+  const Metadata metadata = {{"wanted", absl::StrCat(request.min_batch_size)},
+                             {"total", absl::StrCat(found.total)},
+                             {"disabled", absl::StrCat(found.disabled)},
+                             {"filtered_out", absl::StrCat(found.filtered_out)},
+                             {"in_flight", absl::StrCat(found.in_flight)},
+                             {"cooling_down", absl::StrCat(found.cooling_down)},
+                             {"eligible", absl::StrCat(found.eligible.size())}};
   if (pool_too_small) {
     return MakeError(
         absl::StatusCode::kFailedPrecondition, "POOL_TOO_SMALL",
         absl::StrCat("min_batch_size: got ", request.min_batch_size,
                      "; the run can never deal that many: ", counts),
-        std::move(metadata));
+        metadata);
   }
   return MakeError(absl::StatusCode::kResourceExhausted, "NOT_ENOUGH_ELIGIBLE",
                    absl::StrCat("min_batch_size: got ", request.min_batch_size,
                                 "; wait or ask for fewer: ", counts),
-                   std::move(metadata));
+                   metadata);
 }
 
 absl::Status TooManyBatches(uint64_t limit, const std::string& oldest) {
