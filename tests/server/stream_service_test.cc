@@ -155,8 +155,7 @@ TEST_CASE("an import keeps to the first message's way with existing prompts",
   CHECK(outcome.response.created_count() == 1);
 }
 
-TEST_CASE("a bad message ends an import; those before it stay, none after it",
-          "[unit]") {
+TEST_CASE("a bad message ends an import, and those before it stay", "[unit]") {
   ServiceFixture service;
   service.CreateRun("r");
   auto outcome = service.ImportMessages({ImportRequestOf("r", {"a", "b"}),
