@@ -93,7 +93,11 @@ absl::Status Client::WatchRun(
         repeat_until, transport_->NextJitterSeed(), transport_->clock(), [&] {
           last =
               WatchOnce(*transport_, request, on_stats, cancellation, deadline);
-          const bool over = last.done || last.any_message;
+          // A cancelled call looks like one that a stopping server cut off,
+          // which is repeated; the caller's own wish is not.
+          const bool cancelled =
+              cancellation != nullptr && cancellation->cancelled();
+          const bool over = last.done || last.any_message || cancelled;
           return over ? absl::OkStatus() : last.status;
         });
     if (last.done) return absl::OkStatus();

@@ -294,6 +294,7 @@ TEST_CASE("A watch is cancelled from another thread", "[unit]") {
   cancellation.Cancel();
   watcher.join();
   CHECK(status.code() == absl::StatusCode::kCancelled);
+  CHECK(fake.calls("WatchRun") <= 1);
 }
 
 TEST_CASE("Health tells serving from loading and from absent", "[unit]") {
