@@ -14,8 +14,13 @@
 namespace vade::storage {
 namespace {
 
-// The version that this program writes, of every record.
-constexpr uint8_t kRecordVersion = 1;
+// The version that this program writes of a record. It reads all from 1 on.
+template <class Record>
+constexpr uint8_t kVersion = 1;
+template <>
+constexpr uint8_t kVersion<RunProgress> = 2;
+constexpr uint8_t kPayloadVersion = 1;
+
 constexpr size_t kChecksumBytes = 4;
 constexpr size_t kEnvelopeBytes = 1 + kChecksumBytes;
 // Of one BatchEntry, least: two varints and four doubles.
@@ -39,7 +44,10 @@ std::string Describe(std::string_view key) {
 // a record are listed once, in Fields() below, for both directions.
 class FieldWriter {
  public:
-  explicit FieldWriter(ByteWriter& out) : out_(out) {}
+  FieldWriter(ByteWriter& out, uint8_t version)
+      : out_(out), version_(version) {}
+
+  uint8_t version() const { return version_; }
 
   void Double(double value) { out_.Double(value); }
   void I64(int64_t value) { out_.FixedU64(static_cast<uint64_t>(value)); }
@@ -56,11 +64,14 @@ class FieldWriter {
 
  private:
   ByteWriter& out_;
+  const uint8_t version_;
 };
 
 class FieldReader {
  public:
-  explicit FieldReader(ByteReader& in) : in_(in) {}
+  FieldReader(ByteReader& in, uint8_t version) : in_(in), version_(version) {}
+
+  uint8_t version() const { return version_; }
 
   void Double(double& value) { value = in_.Double(); }
   void I64(int64_t& value) { value = static_cast<int64_t>(in_.FixedU64()); }
@@ -97,6 +108,7 @@ class FieldReader {
 
  private:
   ByteReader& in_;
+  const uint8_t version_;
 };
 
 template <class T, class U>
@@ -169,6 +181,7 @@ void Fields(auto& io, Is<RunProgress> auto& r) {
   for (auto& count : r.redeal_intervals) io.Count(count);
   io.Double(r.redeal_interval_sum);
   io.Double(r.series_width);
+  if (io.version() >= 2) io.Double(r.max_evidence);
 }
 
 void Fields(auto& io, Is<SeriesRecord> auto& r) {
@@ -255,9 +268,15 @@ std::string Seal(std::string_view key, ByteWriter out) {
   return out.Take();
 }
 
-// The bytes between the version and the checksum, both of them checked.
-absl::StatusOr<std::string_view> Unseal(std::string_view key,
-                                        std::string_view value) {
+struct Unsealed {
+  uint8_t version;
+  std::string_view fields;
+};
+
+// What is before the checksum, which is checked; the version is in
+// [1, newest].
+absl::StatusOr<Unsealed> Unseal(std::string_view key, std::string_view value,
+                                uint8_t newest) {
   if (value.size() < kEnvelopeBytes) {
     return absl::DataLossError(
         absl::StrCat(Describe(key), " is damaged: it has ", value.size(),
@@ -273,20 +292,20 @@ absl::StatusOr<std::string_view> Unseal(std::string_view key,
                      absl::Hex(computed, absl::kZeroPad8)));
   }
   const uint8_t version = static_cast<uint8_t>(body[0]);
-  if (version != kRecordVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(Describe(key), " has version ", version,
-                     ", this program knows version ", kRecordVersion));
+  if (version < 1 || version > newest) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        Describe(key), " has version ", version, ", this program knows ",
+        newest == 1 ? "version 1" : absl::StrCat("versions 1 to ", newest)));
   }
-  return body.substr(1);
+  return Unsealed{version, body.substr(1)};
 }
 
 template <class Record>
 std::string EncodeRecord(std::string_view key, const Record& record,
                          size_t expected_bytes) {
   ByteWriter out(expected_bytes);
-  out.U8(kRecordVersion);
-  FieldWriter io(out);
+  out.U8(kVersion<Record>);
+  FieldWriter io(out, kVersion<Record>);
   Fields(io, record);
   return Seal(key, std::move(out));
 }
@@ -294,16 +313,16 @@ std::string EncodeRecord(std::string_view key, const Record& record,
 template <class Record>
 absl::StatusOr<Record> DecodeRecord(std::string_view key,
                                     std::string_view value) {
-  const absl::StatusOr<std::string_view> body = Unseal(key, value);
+  const absl::StatusOr<Unsealed> body = Unseal(key, value, kVersion<Record>);
   if (!body.ok()) return body.status();
-  ByteReader in(*body);
-  FieldReader io(in);
+  ByteReader in(body->fields);
+  FieldReader io(in, body->version);
   Record record;
   Fields(io, record);
   if (!in.ok() || in.remaining() != 0) {
     return absl::DataLossError(absl::StrCat(
         Describe(key), " is damaged: its checksum is right, its ", value.size(),
-        " bytes are not a record of version ", kRecordVersion));
+        " bytes are not a record of version ", body->version));
   }
   return record;
 }
@@ -344,7 +363,7 @@ std::string Encode(std::string_view key, const GroupRecord& record) {
 
 std::string EncodePayload(std::string_view key, std::string_view payload) {
   ByteWriter out(payload.size() + kEnvelopeBytes);
-  out.U8(kRecordVersion);
+  out.U8(kPayloadVersion);
   out.Raw(payload);
   return Seal(key, std::move(out));
 }
@@ -392,9 +411,9 @@ absl::StatusOr<GroupRecord> DecodeGroup(std::string_view key,
 
 absl::StatusOr<std::string> DecodePayload(std::string_view key,
                                           std::string_view value) {
-  const absl::StatusOr<std::string_view> body = Unseal(key, value);
+  const absl::StatusOr<Unsealed> body = Unseal(key, value, kPayloadVersion);
   if (!body.ok()) return body.status();
-  return std::string(*body);
+  return std::string(body->fields);
 }
 
 }  // namespace vade::storage

@@ -112,6 +112,11 @@ struct RunProgress {
   // Width in clock of one series bucket, a power of two.
   double series_width = 1;
 
+  // No prompt's stored alpha + beta is or was above. Since version 2 of the
+  // record; 0 in one of version 1, whose reader takes the maximum over all
+  // prompt states.
+  double max_evidence = 0;
+
   bool operator==(const RunProgress&) const = default;
 };
 

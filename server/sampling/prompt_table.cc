@@ -50,9 +50,11 @@ const char* PromptTable::Keep(absl::string_view id) {
 uint32_t PromptTable::Add(const storage::PromptInfo& info) {
   const uint32_t index = size();
   Slot& slot = slots_.emplace_back();
+  population_.Resize(size());
   slot.id_bytes = Keep(info.id);
   slot.id_size = static_cast<uint16_t>(info.id.size());
   slot.label_set = label_sets_.Acquire(info.labels);
+  population_.SetLabelSet(index, slot.label_set);
   slot.payload_bytes = info.payload_bytes;
   slot.present = true;
   slot.enabled = info.enabled;
@@ -62,13 +64,33 @@ uint32_t PromptTable::Add(const storage::PromptInfo& info) {
   return index;
 }
 
-void PromptTable::Skip(uint32_t size) { slots_.resize(size); }
+void PromptTable::Skip(uint32_t size) {
+  slots_.resize(size);
+  population_.Resize(size);
+}
+
+storage::PromptState PromptTable::State(uint32_t index) const {
+  storage::PromptState state = slots_[index].state;
+  const HotState& hot = population_.hot(index);
+  state.alpha = hot.alpha;
+  state.beta = hot.beta;
+  state.evidence_clock = hot.clock;
+  state.pass = population_.pass(index);
+  return state;
+}
+
+void PromptTable::SetState(uint32_t index, const storage::PromptState& state) {
+  slots_[index].state = state;
+  population_.SetHot(index, {state.alpha, state.beta, state.evidence_clock});
+  population_.SetPass(index, state.pass);
+}
 
 void PromptTable::SetInfo(uint32_t index, const storage::PromptInfo& info) {
   Slot& slot = slots_[index];
   const uint32_t labels = label_sets_.Acquire(info.labels);
   label_sets_.Release(slot.label_set);
   slot.label_set = labels;
+  population_.SetLabelSet(index, labels);
   slot.payload_bytes = info.payload_bytes;
   if (slot.enabled != info.enabled) {
     disabled_ += info.enabled ? -1 : 1;
@@ -84,6 +106,8 @@ void PromptTable::Bury(uint32_t index) {
   slot.label_set = 0;
   slot.payload_bytes = 0;
   slot.present = false;
+  population_.SetFree(index, false);
+  population_.SetLabelSet(index, 0);
   --count_;
   if (!slot.enabled) --disabled_;
 }

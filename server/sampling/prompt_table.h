@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
 #include "server/sampling/label_sets.h"
+#include "server/sampling/population.h"
 #include "storage/types.h"
 
 namespace vade::sampling {
@@ -22,7 +23,7 @@ namespace vade::sampling {
 class PromptTable {
  public:
   struct Slot {
-    storage::PromptState state;
+    storage::PromptState state;      // but for what the population holds
     const char* id_bytes = nullptr;  // in the table's arena
     uint32_t label_set = 0;
     uint32_t payload_bytes = 0;
@@ -42,7 +43,11 @@ class PromptTable {
   // One above the highest index, absent slots included.
   uint32_t size() const { return static_cast<uint32_t>(slots_.size()); }
   const Slot& operator[](uint32_t index) const { return slots_[index]; }
-  storage::PromptState& state(uint32_t index) { return slots_[index].state; }
+  // What selectors see of the prompts.
+  const Population& population() const { return population_; }
+  storage::PromptState State(uint32_t index) const;
+  void SetState(uint32_t index, const storage::PromptState& state);
+  void SetFree(uint32_t index, bool free) { population_.SetFree(index, free); }
   const LabelSets& label_sets() const { return label_sets_; }
   const Labels& labels(uint32_t index) const {
     return label_sets_.Get(slots_[index].label_set);
@@ -88,6 +93,7 @@ class PromptTable {
 
   const char* Keep(absl::string_view id);
 
+  Population population_;
   std::deque<Slot> slots_;  // a deque never holds twice its contents
   LabelSets label_sets_;
   absl::flat_hash_set<uint32_t, IdHash, IdEqual> by_id_;

@@ -127,7 +127,7 @@ void Run::FlushRecords() {
     prompts_.MarkClean(index);
     if (!prompts_[index].present) continue;
     const std::string key = storage::PromptStateKey(run, index);
-    pending_.Put(key, storage::Encode(key, prompts_[index].state));
+    pending_.Put(key, storage::Encode(key, prompts_.State(index)));
   }
   for (const auto& [sequence, position] : dirty_groups_) {
     const Batch* batch = batches_.Find(sequence);

@@ -157,20 +157,23 @@ class Run {
   void PutPromptInfo(uint32_t index, const storage::PromptInfo& info);
   void PutPayload(uint32_t index, const std::string& payload);
   void SetEvidence(uint32_t index, Evidence evidence);
+  // `evidence` is about to be stored; progress_dirty_ is set if that raises
+  // the maximum.
+  void RaiseMaxEvidence(Evidence evidence);
   Evidence EvidenceNow(uint32_t index) const;
   PromptInfo DescribePrompt(uint32_t index) const;
   double OrderKey(uint32_t index, PromptOrder order) const;
 
   // Sampling.
   struct Candidates;
-  Candidates FindCandidates(const LabelFilter& filter) const;
+  Candidates FindCandidates(const LabelFilter& filter);
   absl::StatusOr<SampleResult> RepeatSample(const Batch& batch,
                                             const SampleRequest& request) const;
   // `prompts`: those of the whole batch, by index.
   absl::Status CheckPayloads(const SampleRequest& request,
                              const std::vector<uint32_t>& prompts) const;
-  Batch& Deal(const SampleRequest& request, const Candidates& candidates,
-              const Selection& selection, absl::Time now);
+  Batch& Deal(const SampleRequest& request, const Selection& selection,
+              absl::Time now);
   SampleResult DescribeSample(const Batch& batch, const Shard& shard) const;
 
   // Leases.
@@ -196,7 +199,9 @@ class Run {
                                        Positions& positions) const;
   void ApplyGroup(const ReportedGroup& reported, absl::Time now,
                   ReportResult& result);
-  void UpdateEvidence(Batch& batch, uint32_t position);
+  // Folds the group into the evidence of `prompt`, the state of its prompt.
+  void UpdateEvidence(Batch& batch, uint32_t position,
+                      storage::PromptState& prompt);
   std::vector<std::pair<Batch*, uint32_t>> LaterGroups(uint32_t index,
                                                        uint64_t after);
 

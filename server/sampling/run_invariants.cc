@@ -92,10 +92,14 @@ absl::Status Run::CheckInvariants() const {
     if (prompts_.Find(slot.id()) != index) {
       return Broken("ids lead to their prompts", where);
     }
-    if (!(slot.state.alpha >= 0) || !(slot.state.beta >= 0)) {
+    const HotState& hot = prompts_.population().hot(index);
+    if (!(hot.alpha >= 0) || !(hot.beta >= 0)) {
       return Broken("evidence is not negative", where);
     }
-    if (slot.state.evidence_clock > clock()) {
+    if (hot.alpha + hot.beta > progress_.max_evidence) {
+      return Broken("no evidence is above the maximum", where);
+    }
+    if (hot.clock > clock()) {
       return Broken("evidence is not from the future", where);
     }
   }

@@ -142,10 +142,11 @@ void Run::FreeGroup(Batch& batch, uint32_t position, GroupState state) {
   prompts_.SetInFlight(entry.prompt_index, false);
   ++eligible_version_;
   const bool untouched = group.rewards + group.failed == 0;
-  storage::PromptState& prompt = prompts_.state(entry.prompt_index);
+  storage::PromptState prompt = prompts_.State(entry.prompt_index);
   if (state != GroupState::kCompleted && untouched && entry.pass > 0 &&
       prompt.pass == progress_.current_pass) {
     --prompt.pass;  // nothing was rolled out: it has its turn in the pass again
+    prompts_.SetState(entry.prompt_index, prompt);
     TouchPrompt(entry.prompt_index);
   }
 }

@@ -148,7 +148,8 @@ absl::Status Run::LoadPromptStates(const storage::Store& store) {
           return Corrupt(cursor, "state of a prompt that does not exist");
         }
         const uint32_t index = static_cast<uint32_t>(at.item);
-        prompts_.state(index) = *state;
+        prompts_.SetState(index, *state);
+        RaiseMaxEvidence({state->alpha, state->beta});
         if (!prompts_[index].present &&
             state->dealt_sequence < progress_.oldest_sequence) {
           // No batch names this deleted prompt any more.

@@ -68,10 +68,12 @@ void Run::CreatePrompt(const PromptSpec& spec) {
   const Evidence evidence = spec.evidence.value_or(
       Evidence{settings.starting_alpha, settings.starting_beta});
   if (evidence == Evidence()) return;  // the state is as by default
-  storage::PromptState& state = prompts_.state(index);
+  storage::PromptState state = prompts_.State(index);
   state.alpha = evidence.alpha;
   state.beta = evidence.beta;
   state.evidence_clock = clock() - 1;
+  prompts_.SetState(index, state);
+  RaiseMaxEvidence(evidence);
   TouchPrompt(index);
 }
 
@@ -102,13 +104,22 @@ void Run::PutPayload(uint32_t index, const std::string& payload) {
 }
 
 void Run::SetEvidence(uint32_t index, Evidence evidence) {
-  storage::PromptState& state = prompts_.state(index);
+  storage::PromptState state = prompts_.State(index);
   state.alpha = evidence.alpha;
   state.beta = evidence.beta;
   state.evidence_clock = clock() - 1;
   state.evidence_sequence = 0;
   state.base_sequence = batches_.end_sequence();
+  prompts_.SetState(index, state);
+  RaiseMaxEvidence(evidence);
   TouchPrompt(index);
+}
+
+void Run::RaiseMaxEvidence(Evidence evidence) {
+  const double sum = evidence.alpha + evidence.beta;
+  if (!(sum > progress_.max_evidence)) return;
+  progress_.max_evidence = sum;
+  progress_dirty_ = true;
 }
 
 absl::StatusOr<PromptInfo> Run::UpdatePrompt(const PromptChange& change,
@@ -136,7 +147,7 @@ absl::Status Run::DeletePrompt(const std::string& prompt_id, absl::Time now) {
   ExpireDue(now);
   const std::optional<uint32_t> index = prompts_.Find(prompt_id);
   if (!index.has_value()) return PromptNotFound(prompt_id);
-  const uint64_t dealt = prompts_[*index].state.dealt_sequence;
+  const uint64_t dealt = prompts_.State(*index).dealt_sequence;
   const bool remembered = dealt >= batches_.oldest_sequence() && dealt > 0;
   const std::string state_key = storage::PromptStateKey(record_.number, *index);
   prompts_.Bury(*index);
@@ -144,7 +155,7 @@ absl::Status Run::DeletePrompt(const std::string& prompt_id, absl::Time now) {
   if (remembered) {
     // Batches name it still: id and newest deal stay until they are forgotten.
     PutPromptInfo(*index, prompts_.Info(*index));
-    pending_.Put(state_key, storage::Encode(state_key, prompts_[*index].state));
+    pending_.Put(state_key, storage::Encode(state_key, prompts_.State(*index)));
   } else {
     pending_.Delete(storage::PromptInfoKey(record_.number, *index));
     pending_.Delete(state_key);
@@ -154,14 +165,14 @@ absl::Status Run::DeletePrompt(const std::string& prompt_id, absl::Time now) {
 }
 
 Evidence Run::EvidenceNow(uint32_t index) const {
-  const storage::PromptState& state = prompts_[index].state;
-  return Fade({state.alpha, state.beta}, state.evidence_clock, clock(),
+  const HotState& hot = prompts_.population().hot(index);
+  return Fade({hot.alpha, hot.beta}, hot.clock, clock(),
               record_.settings.unselected_decay);
 }
 
 PromptInfo Run::DescribePrompt(uint32_t index) const {
   const PromptTable::Slot& slot = prompts_[index];
-  const storage::PromptState& state = slot.state;
+  const storage::PromptState state = prompts_.State(index);
   PromptInfo info;
   info.index = index;
   info.id = std::string(slot.id());

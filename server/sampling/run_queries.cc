@@ -76,7 +76,7 @@ void CountLabels(const PromptTable& prompts, RunStatsInfo& stats) {
 }  // namespace
 
 double Run::OrderKey(uint32_t index, PromptOrder order) const {
-  const storage::PromptState& state = prompts_[index].state;
+  const storage::PromptState state = prompts_.State(index);
   switch (order) {
     case PromptOrder::kImport:
       return index;

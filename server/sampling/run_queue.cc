@@ -125,6 +125,7 @@ bool RunQueue::Pop(Call& call) {
 }
 
 void RunQueue::Schedule() {
+  if (getenv("VADE_INLINE")) { auto self = shared_from_this(); self->Drain(); return; }
   pool_.Post([self = shared_from_this()] { self->Drain(); });
 }
 

@@ -62,7 +62,7 @@ std::optional<uint32_t> Run::FindPosition(const Batch& batch,
                                           Positions& positions) const {
   const std::optional<uint32_t> live = prompts_.Find(prompt_id);
   if (live.has_value()) {
-    const storage::PromptState& state = prompts_[*live].state;
+    const storage::PromptState state = prompts_.State(*live);
     if (state.dealt_sequence == batch.sequence()) return state.dealt_position;
   }
   // An earlier batch of the prompt, or one of a deleted prompt of this id. All
@@ -143,7 +143,7 @@ void Run::ApplyGroup(const ReportedGroup& reported, absl::Time now,
   const storage::BatchEntry& entry = batch.record.entries[position];
   storage::GroupRecord& group = batch.groups[position];
   const storage::GroupRecord before = group;
-  storage::PromptState& prompt = prompts_.state(entry.prompt_index);
+  storage::PromptState prompt = prompts_.State(entry.prompt_index);
   uint32_t duplicates = 0;
 
   for (const RolloutReward& rollout : reported.report->rewards) {
@@ -170,7 +170,11 @@ void Run::ApplyGroup(const ReportedGroup& reported, absl::Time now,
   const bool late = before.state != GroupState::kInFlight;
   const bool superseded = !prompts_[entry.prompt_index].present ||
                           batch.sequence() < prompt.base_sequence;
-  if (accepted > 0 && !superseded) UpdateEvidence(batch, position);
+  if (accepted > 0 && !superseded) UpdateEvidence(batch, position, prompt);
+  if (accepted > 0) {
+    prompts_.SetState(entry.prompt_index, prompt);
+    TouchPrompt(entry.prompt_index);
+  }
   const bool complete = reported.report->final ||
                         group.rewards + group.failed == batch.record.group_size;
   if (complete && group.state == GroupState::kInFlight) {
@@ -196,16 +200,15 @@ void Run::ApplyGroup(const ReportedGroup& reported, absl::Time now,
   result.zero_variance_groups +=
       completed && group.rewards > 0 && !group.varied;
   TouchGroup(batch, position);
-  if (accepted > 0) TouchPrompt(entry.prompt_index);
 }
 
 // Evidence is a fold over the prompt's reported groups in the order of their
 // deals. Each group keeps the evidence from before it, so a group that gets
 // more rollouts, or its first ones late, is folded again from there, with the
 // few groups after it; whatever the order of reports, the result is the same.
-void Run::UpdateEvidence(Batch& batch, uint32_t position) {
+void Run::UpdateEvidence(Batch& batch, uint32_t position,
+                         storage::PromptState& prompt) {
   const uint32_t index = batch.record.entries[position].prompt_index;
-  storage::PromptState& prompt = prompts_.state(index);
   std::vector<std::pair<Batch*, uint32_t>> groups = {{&batch, position}};
   if (prompt.evidence_sequence > batch.sequence()) {
     const auto later = LaterGroups(index, batch.sequence());
@@ -242,12 +245,13 @@ void Run::UpdateEvidence(Batch& batch, uint32_t position) {
   prompt.alpha = evidence.alpha;
   prompt.beta = evidence.beta;
   prompt.evidence_clock = clock;
+  RaiseMaxEvidence(evidence);
 }
 
 std::vector<std::pair<Batch*, uint32_t>> Run::LaterGroups(uint32_t index,
                                                           uint64_t after) {
   std::vector<std::pair<Batch*, uint32_t>> found;
-  const uint64_t newest = prompts_[index].state.evidence_sequence;
+  const uint64_t newest = prompts_.State(index).evidence_sequence;
   for (uint64_t sequence = after + 1; sequence <= newest; ++sequence) {
     Batch* batch = batches_.Find(sequence);
     if (batch == nullptr) continue;

@@ -12,11 +12,10 @@
 
 namespace vade::sampling {
 
-// The eligible prompts as a selector takes them, and why the others are not.
+// How many prompts are eligible, and why the others are not.
 struct Run::Candidates {
-  std::vector<uint32_t> eligible;
-  std::vector<Evidence> evidence;
-  std::vector<uint32_t> passes;
+  std::vector<bool> matching_sets;
+  uint64_t eligible = 0;
   uint64_t total = 0;
   uint64_t disabled = 0;
   uint64_t filtered_out = 0;
@@ -24,9 +23,7 @@ struct Run::Candidates {
   uint64_t cooling_down = 0;
 
   // Prompts that would be eligible if nothing were in flight or cooling.
-  uint64_t matching() const {
-    return eligible.size() + in_flight + cooling_down;
-  }
+  uint64_t matching() const { return eligible + in_flight + cooling_down; }
 };
 
 namespace {
@@ -72,27 +69,27 @@ bool Run::HasRequestId(const std::string& request_id) const {
   return batches_.FindRequest(request_id) != nullptr;
 }
 
-Run::Candidates Run::FindCandidates(const LabelFilter& filter) const {
+Run::Candidates Run::FindCandidates(const LabelFilter& filter) {
   Candidates found;
-  const std::vector<bool> matches = prompts_.label_sets().Match(filter);
+  found.matching_sets = prompts_.label_sets().Match(filter);
   const double cooldown = record_.settings.cooldown;
   for (uint32_t index = 0; index < prompts_.size(); ++index) {
     const PromptTable::Slot& slot = prompts_[index];
     if (!slot.present) continue;
     ++found.total;
+    const bool cooling =
+        slot.state.deals > 0 && clock() - slot.state.dealt_clock < cooldown;
+    prompts_.SetFree(index, slot.enabled && !slot.in_flight && !cooling);
     if (!slot.enabled) {
       ++found.disabled;
-    } else if (!matches[slot.label_set]) {
+    } else if (!found.matching_sets[slot.label_set]) {
       ++found.filtered_out;
     } else if (slot.in_flight) {
       ++found.in_flight;
-    } else if (slot.state.deals > 0 &&
-               clock() - slot.state.dealt_clock < cooldown) {
+    } else if (cooling) {
       ++found.cooling_down;
     } else {
-      found.eligible.push_back(index);
-      found.evidence.push_back(EvidenceNow(index));
-      found.passes.push_back(slot.state.pass);
+      ++found.eligible;
     }
   }
   return found;
@@ -103,18 +100,17 @@ namespace {
 template <typename Candidates>
 absl::Status NotEnough(const SampleRequest& request, const Candidates& found) {
   const bool pool_too_small = found.matching() < request.min_batch_size;
-  const std::string counts =
-      absl::StrCat("of ", found.total, " prompts ", found.disabled,
-                   " are disabled, ", found.filtered_out, " filtered out, ",
-                   found.in_flight, " in flight, ", found.cooling_down,
-                   " cooling down, ", found.eligible.size(), " eligible");
+  const std::string counts = absl::StrCat(
+      "of ", found.total, " prompts ", found.disabled, " are disabled, ",
+      found.filtered_out, " filtered out, ", found.in_flight, " in flight, ",
+      found.cooling_down, " cooling down, ", found.eligible, " eligible");
   const Metadata metadata = {{"wanted", absl::StrCat(request.min_batch_size)},
                              {"total", absl::StrCat(found.total)},
                              {"disabled", absl::StrCat(found.disabled)},
                              {"filtered_out", absl::StrCat(found.filtered_out)},
                              {"in_flight", absl::StrCat(found.in_flight)},
                              {"cooling_down", absl::StrCat(found.cooling_down)},
-                             {"eligible", absl::StrCat(found.eligible.size())}};
+                             {"eligible", absl::StrCat(found.eligible)}};
   if (pool_too_small) {
     return MakeError(
         absl::StatusCode::kFailedPrecondition, "POOL_TOO_SMALL",
@@ -153,13 +149,16 @@ absl::StatusOr<SampleResult> Run::Sample(const SampleRequest& request,
         FormatBatchId(record_.epoch, batches_.oldest_sequence()));
   }
   const Candidates found = FindCandidates(request.filter);
-  if (found.eligible.size() < request.min_batch_size) {
+  if (found.eligible < request.min_batch_size) {
     return NotEnough(request, found);
   }
   SelectionInput input;
-  input.eligible = found.eligible;
-  input.evidence = found.evidence;
-  input.passes = found.passes;
+  input.population = &prompts_.population();
+  if (!request.filter.empty()) input.matching_sets = &found.matching_sets;
+  input.eligible_count = found.eligible;
+  input.clock = clock();
+  input.unselected_decay = record_.settings.unselected_decay;
+  input.max_evidence = progress_.max_evidence;
   input.count = request.batch_size;
   input.seed = record_.settings.seed;
   input.sequence = batches_.end_sequence();
@@ -167,10 +166,10 @@ absl::StatusOr<SampleResult> Run::Sample(const SampleRequest& request,
   const Selection selection = selector_->Select(input);
   std::vector<uint32_t> picked;
   for (const Pick& pick : selection.picks) {
-    picked.push_back(found.eligible[pick.position]);
+    picked.push_back(pick.prompt);
   }
   if (absl::Status s = CheckPayloads(request, picked); !s.ok()) return s;
-  const Batch& batch = Deal(request, found, selection, now);
+  const Batch& batch = Deal(request, selection, now);
   SampleResult result = DescribeSample(batch, request.shard);
   ForgetOld(now);
   return result;
@@ -215,8 +214,8 @@ absl::Status Run::CheckPayloads(const SampleRequest& request,
        {"rule", absl::StrCat("at most ", kMaxBatchPayloadBytes)}});
 }
 
-Batch& Run::Deal(const SampleRequest& request, const Candidates& candidates,
-                 const Selection& selection, absl::Time now) {
+Batch& Run::Deal(const SampleRequest& request, const Selection& selection,
+                 absl::Time now) {
   const storage::RunSettings& settings = record_.settings;
   Batch batch;
   batch.record.sequence = batches_.end_sequence();
@@ -231,8 +230,8 @@ Batch& Run::Deal(const SampleRequest& request, const Candidates& candidates,
                            : settings.lease_ttl_us;
   batch.lease.expire_time_us = batch.record.create_time_us + batch.lease.ttl_us;
   for (const Pick& pick : selection.picks) {
-    const uint32_t index = candidates.eligible[pick.position];
-    const Evidence evidence = candidates.evidence[pick.position];
+    const uint32_t index = pick.prompt;
+    const Evidence evidence = EvidenceNow(index);
     storage::BatchEntry entry;
     entry.prompt_index = index;
     entry.pass = pick.pass;
@@ -241,13 +240,14 @@ Batch& Run::Deal(const SampleRequest& request, const Candidates& candidates,
     entry.mean = PosteriorMean(evidence);
     entry.expected_egr =
         EffectiveGroupProbability(evidence, settings.group_size);
-    stats_.CountDeal(clock(), prompts_[index].state, entry);
-    storage::PromptState& state = prompts_.state(index);
+    storage::PromptState state = prompts_.State(index);
+    stats_.CountDeal(clock(), state, entry);
     ++state.deals;
     state.dealt_sequence = batch.record.sequence;
     state.dealt_clock = clock();
     state.dealt_position = static_cast<uint32_t>(batch.record.entries.size());
     if (pick.pass > 0) state.pass = pick.pass;
+    prompts_.SetState(index, state);
     prompts_.SetInFlight(index, true);
     TouchPrompt(index);
     batch.record.entries.push_back(entry);

@@ -12,22 +12,21 @@ namespace {
 
 struct Place {
   uint64_t key;
-  uint32_t position;
+  uint32_t prompt;
 
   friend bool operator<(const Place& a, const Place& b) {
-    return std::tie(a.key, a.position) < std::tie(b.key, b.position);
+    return std::tie(a.key, a.prompt) < std::tie(b.key, b.prompt);
   }
 };
 
-// The first `count` of `positions` in the order of pass `pass`.
-std::vector<Place> FirstOfPass(const SelectionInput& input, uint32_t pass,
-                               const std::vector<uint32_t>& positions,
+// The first `count` of `prompts` in the order of pass `pass`.
+std::vector<Place> FirstOfPass(uint64_t seed, uint32_t pass,
+                               const std::vector<uint32_t>& prompts,
                                size_t count) {
   std::vector<Place> places;
-  places.reserve(positions.size());
-  for (const uint32_t position : positions) {
-    places.push_back(
-        {ShuffleKey(input.seed, pass, input.eligible[position]), position});
+  places.reserve(prompts.size());
+  for (const uint32_t prompt : prompts) {
+    places.push_back({ShuffleKey(seed, pass, prompt), prompt});
   }
   const size_t kept = std::min(count, places.size());
   std::partial_sort(places.begin(), places.begin() + kept, places.end());
@@ -44,23 +43,25 @@ uint64_t ShuffleKey(uint64_t seed, uint32_t pass, uint32_t prompt) {
 Selection ShuffleSelector::Select(const SelectionInput& input) const {
   Selection selection;
   selection.current_pass = input.current_pass;
-  const uint32_t size = static_cast<uint32_t>(input.eligible.size());
-  const uint32_t count = std::min(input.count, size);
+  const size_t count = static_cast<size_t>(
+      std::min<uint64_t>(input.count, input.eligible_count));
 
   std::vector<uint32_t> due;
   std::vector<uint32_t> dealt;
-  for (uint32_t position = 0; position < size; ++position) {
-    const uint32_t pass = input.passes.empty() ? 0 : input.passes[position];
-    (pass < input.current_pass ? due : dealt).push_back(position);
-  }
+  ForEachEligible(input, [&](absl::Span<const uint32_t> prompts) {
+    for (const uint32_t prompt : prompts) {
+      const uint32_t pass = input.population->pass(prompt);
+      (pass < input.current_pass ? due : dealt).push_back(prompt);
+    }
+  });
 
-  const auto deal = [&](const std::vector<uint32_t>& positions) {
+  const auto deal = [&](const std::vector<uint32_t>& prompts) {
     const size_t wanted = count - selection.picks.size();
     for (const Place& place :
-         FirstOfPass(input, selection.current_pass, positions, wanted)) {
-      const double mean = PosteriorMean(input.evidence[place.position]);
-      selection.picks.push_back({place.position, mean, objective_.Score(mean),
-                                 selection.current_pass});
+         FirstOfPass(input.seed, selection.current_pass, prompts, wanted)) {
+      const double mean = PosteriorMean(input.EvidenceOf(place.prompt));
+      selection.picks.push_back(
+          {place.prompt, mean, objective_.Score(mean), selection.current_pass});
     }
   };
   selection.picks.reserve(count);

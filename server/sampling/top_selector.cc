@@ -13,20 +13,16 @@
 namespace vade::sampling {
 namespace {
 
-// Prompts estimated at a time: enough to make a call's cost vanish, few enough
-// to stay in the first-level cache.
-constexpr size_t kChunk = 256;
-
 struct Candidate {
   double deficit;
   uint64_t tie_break;
-  uint32_t position;
+  uint32_t prompt;
   double estimate;
 };
 
 bool IsBetter(const Candidate& a, const Candidate& b) {
-  return std::tie(a.deficit, a.tie_break, a.position) <
-         std::tie(b.deficit, b.tie_break, b.position);
+  return std::tie(a.deficit, a.tie_break, a.prompt) <
+         std::tie(b.deficit, b.tie_break, b.prompt);
 }
 
 // Keeps the best `limit` of the candidates offered, the worst of them on top
@@ -72,32 +68,32 @@ TopSelector::TopSelector(std::unique_ptr<const Estimator> estimator,
 Selection TopSelector::Select(const SelectionInput& input) const {
   Selection selection;
   selection.current_pass = input.current_pass;
-  const size_t size = input.eligible.size();
-  const size_t count = std::min<size_t>(input.count, size);
+  const size_t count = static_cast<size_t>(
+      std::min<uint64_t>(input.count, input.eligible_count));
   if (count == 0) return selection;
 
   BestCandidates best(count);
-  std::array<double, kChunk> estimates;
-  for (size_t begin = 0; begin < size; begin += kChunk) {
-    const size_t length = std::min(kChunk, size - begin);
-    estimator_->Estimate(input.eligible.subspan(begin, length),
-                         input.evidence.subspan(begin, length), input.seed,
-                         input.sequence,
-                         absl::MakeSpan(estimates.data(), length));
-    for (size_t i = 0; i < length; ++i) {
+  std::array<Evidence, kEligibleChunk> evidence;
+  std::array<double, kEligibleChunk> estimates;
+  ForEachEligible(input, [&](absl::Span<const uint32_t> prompts) {
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      evidence[i] = input.EvidenceOf(prompts[i]);
+    }
+    estimator_->Estimate(prompts,
+                         absl::MakeConstSpan(evidence.data(), prompts.size()),
+                         input.seed, input.sequence,
+                         absl::MakeSpan(estimates.data(), prompts.size()));
+    for (size_t i = 0; i < prompts.size(); ++i) {
       const double deficit = objective_.Deficit(estimates[i]);
       if (!best.MayEnter(deficit)) continue;
-      const uint32_t position = static_cast<uint32_t>(begin + i);
-      best.Offer(
-          {deficit,
-           TieBreak(input.seed, input.sequence, input.eligible[position]),
-           position, estimates[i]});
+      best.Offer({deficit, TieBreak(input.seed, input.sequence, prompts[i]),
+                  prompts[i], estimates[i]});
     }
-  }
+  });
 
   selection.picks.reserve(count);
   for (const Candidate& candidate : best.TakeSorted()) {
-    selection.picks.push_back({candidate.position, candidate.estimate,
+    selection.picks.push_back({candidate.prompt, candidate.estimate,
                                objective_.Score(candidate.estimate), 0});
   }
   return selection;

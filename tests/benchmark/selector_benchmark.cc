@@ -19,32 +19,31 @@ namespace {
 
 // Two thirds of the prompts never seen, the others with evidence of a group or
 // two, all of it a little faded.
-struct Pool {
-  explicit Pool(uint32_t size) {
-    RandomStream random(1, 0, 0, Purpose::kDraw);
-    for (uint32_t i = 0; i < size; ++i) {
-      eligible.push_back(i);
-      passes.push_back(i % 2);
-      const double successes = 10 * random.UniformDouble();
-      const double weight = i % 3 == 0 ? random.UniformDouble() : 0;
-      evidence.push_back({weight * successes, weight * (10 - successes)});
-    }
+Population MakePool(uint32_t size) {
+  RandomStream random(1, 0, 0, Purpose::kDraw);
+  Population pool;
+  pool.Resize(size);
+  for (uint32_t i = 0; i < size; ++i) {
+    const double successes = 10 * random.UniformDouble();
+    const double weight = i % 3 == 0 ? random.UniformDouble() : 0;
+    pool.SetHot(i, {weight * successes, weight * (10 - successes), 0});
+    pool.SetFree(i, true);
+    pool.SetPass(i, i % 2);
   }
-
-  std::vector<uint32_t> eligible;
-  std::vector<Evidence> evidence;
-  std::vector<uint32_t> passes;
-};
+  return pool;
+}
 
 // Arguments: eligible prompts, batch size.
 void BenchmarkPolicy(benchmark::State& state, const std::string& name) {
-  const Pool pool(static_cast<uint32_t>(state.range(0)));
+  const Population pool = MakePool(static_cast<uint32_t>(state.range(0)));
   const std::unique_ptr<Selector> selector =
       MakeSelector(*FindPolicy(name), 0.5);
   SelectionInput input;
-  input.eligible = pool.eligible;
-  input.evidence = pool.evidence;
-  input.passes = pool.passes;
+  input.population = &pool;
+  input.eligible_count = pool.free_count();
+  input.clock = 2;
+  input.unselected_decay = 0.999;
+  input.max_evidence = 10;
   input.count = static_cast<uint32_t>(state.range(1));
   input.seed = 7;
   for (auto _ : state) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/sampling/prompt_pool.h"
 
 namespace vade::sampling {
 namespace {
@@ -33,14 +34,10 @@ void CheckPolicy(const std::string& name, EstimatorKind estimator,
 std::vector<Pick> Select(const std::string& name, double target,
                          const std::vector<Evidence>& evidence, uint32_t count,
                          uint64_t seed) {
-  std::vector<uint32_t> prompts;
-  for (uint32_t i = 0; i < evidence.size(); ++i) prompts.push_back(i);
-  SelectionInput input;
-  input.eligible = prompts;
-  input.evidence = evidence;
-  input.count = count;
-  input.seed = seed;
-  return MakeSelector(Find(name), target)->Select(input).picks;
+  const Population population = MakePopulation(evidence);
+  return MakeSelector(Find(name), target)
+      ->Select(InputOf(population, count, seed, 0))
+      .picks;
 }
 
 // One prompt for each of many pass rates, each known exactly.
@@ -84,12 +81,12 @@ TEST_CASE("An unknown policy is refused with the names that exist", "[unit]") {
 
 TEST_CASE("Policies deal the known prompt nearest to their mode", "[unit]") {
   const std::vector<Evidence> evidence = KnownPrompts();
-  CHECK(Select("vade", 0.5, evidence, 1, 1)[0].position == 33);
-  CHECK(Select("last-update", 0.5, evidence, 1, 1)[0].position == 33);
-  CHECK(Select("greedy", 0.5, evidence, 1, 1)[0].position == 33);
-  CHECK(Select("vade-variance", 0.5, evidence, 1, 1)[0].position == 50);
-  CHECK(Select("mopps", 0.5, evidence, 1, 1)[0].position == 50);
-  CHECK(Select("mopps", 0.8, evidence, 1, 1)[0].position == 80);
+  CHECK(Select("vade", 0.5, evidence, 1, 1)[0].prompt == 33);
+  CHECK(Select("last-update", 0.5, evidence, 1, 1)[0].prompt == 33);
+  CHECK(Select("greedy", 0.5, evidence, 1, 1)[0].prompt == 33);
+  CHECK(Select("vade-variance", 0.5, evidence, 1, 1)[0].prompt == 50);
+  CHECK(Select("mopps", 0.5, evidence, 1, 1)[0].prompt == 50);
+  CHECK(Select("mopps", 0.8, evidence, 1, 1)[0].prompt == 80);
 }
 
 TEST_CASE("Greedy deals the same prompts for any seed", "[unit]") {
@@ -106,7 +103,7 @@ TEST_CASE("Uniform deals without regard to evidence", "[unit]") {
   std::reverse(evidence.begin(), evidence.end());
   const std::vector<Pick> after = Select("uniform", 0.5, evidence, 50, 1);
   for (size_t i = 0; i < before.size(); ++i) {
-    CHECK(before[i].position == after[i].position);
+    CHECK(before[i].prompt == after[i].prompt);
     CHECK(before[i].pass == 1);
   }
 }

@@ -11,6 +11,7 @@
 #include "server/sampling/random.h"
 #include "server/sampling/top_selector.h"
 #include "tests/catch.h"
+#include "tests/sampling/prompt_pool.h"
 #include "tests/sampling/statistics.h"
 
 namespace vade::sampling {
@@ -31,27 +32,21 @@ double Reach(const Objective& objective, double deficit, double sign,
   return low;
 }
 
-SelectionInput InputOf(const ProofState& state, uint32_t batch,
-                       uint64_t sequence, uint64_t seed) {
-  SelectionInput input;
-  input.eligible = state.eligible;
-  input.evidence = state.evidence;
-  input.count = batch;
-  input.sequence = sequence;
-  input.seed = seed;
-  return input;
-}
-
-// What every batch must be, whatever its distribution.
+// What every batch must be, whatever its distribution. Marks the places of its
+// prompts among the eligible ones in `in_batch`.
 void CheckBatch(const Selection& selection, const Objective& objective,
-                uint32_t batch, std::vector<char>& in_batch) {
+                const std::vector<uint32_t>& eligible, uint32_t batch,
+                std::vector<char>& in_batch) {
   if (selection.picks.size() != batch) FAIL("a batch is not full");
   double last = 0;
   for (const Pick& pick : selection.picks) {
-    if (pick.position >= in_batch.size() || in_batch[pick.position]) {
-      FAIL("prompt " << pick.position << " is dealt twice or not eligible");
+    const auto found =
+        std::lower_bound(eligible.begin(), eligible.end(), pick.prompt);
+    const auto place = static_cast<size_t>(found - eligible.begin());
+    if (found == eligible.end() || *found != pick.prompt || in_batch[place]) {
+      FAIL("prompt " << pick.prompt << " is dealt twice or not eligible");
     }
-    in_batch[pick.position] = 1;
+    in_batch[place] = 1;
     const double deficit = objective.Deficit(pick.estimate);
     if (deficit < last) FAIL("a batch is not in order of deficit");
     last = deficit;
@@ -63,38 +58,39 @@ void CheckBatch(const Selection& selection, const Objective& objective,
 ProofState FreshState(uint32_t size) {
   ProofState state;
   for (uint32_t i = 0; i < size; ++i) state.eligible.push_back(i);
-  state.evidence.resize(size);
+  state.population = MakePopulation(std::vector<Evidence>(size));
   return state;
 }
 
 ProofState TrainedState(uint32_t size, uint32_t batch, uint32_t steps) {
   const TopSelector selector(std::make_unique<ThompsonEstimator>(),
                              Objective(ObjectiveKind::kInformationGain));
-  ProofState state = FreshState(size);
+  std::vector<Evidence> trained(size);
   for (uint32_t step = 0; step < steps; ++step) {
+    const Population population = MakePopulation(trained);
     const Selection selection =
-        selector.Select(InputOf(state, batch, step, 61));
-    for (Evidence& evidence : state.evidence) {
+        selector.Select(InputOf(population, batch, 61, step));
+    for (Evidence& evidence : trained) {
       evidence = Fade(evidence, 0, 2, 0.999);
     }
     for (const Pick& pick : selection.picks) {
-      const double pass_rate = (pick.position % 100 + 0.5) / 100;
-      RandomStream random(62, step, pick.position, Purpose::kDraw);
+      const double pass_rate = (pick.prompt % 100 + 0.5) / 100;
+      RandomStream random(62, step, pick.prompt, Purpose::kDraw);
       uint32_t successes = 0;
       for (uint32_t i = 0; i < kGroupSize; ++i) {
         if (random.UniformDouble() < pass_rate) ++successes;
       }
-      Evidence& evidence = state.evidence[pick.position];
+      Evidence& evidence = trained[pick.prompt];
       evidence = Observe(evidence, successes, kGroupSize - successes, 0.2);
     }
   }
-  ProofState free;
+  ProofState state;
+  state.population = MakePopulation(trained);
   for (uint32_t i = 0; i < size; ++i) {
-    if (i % 10 == 3) continue;
-    free.eligible.push_back(i);
-    free.evidence.push_back(state.evidence[i]);
+    state.population.SetFree(i, i % 10 != 3);
+    if (i % 10 != 3) state.eligible.push_back(i);
   }
-  return free;
+  return state;
 }
 
 ProofRecord RecordSelections(const Selector& selector,
@@ -108,11 +104,12 @@ ProofRecord RecordSelections(const Selector& selector,
   record.dealt.resize(size);
   record.dealt_together.resize(size / 2);
   std::vector<char> in_batch;
+  SelectionInput input = InputOf(state.population, batch, seed, 0);
   for (uint64_t call = 0; call < calls; ++call) {
-    const Selection selection =
-        selector.Select(InputOf(state, batch, call, seed));
+    input.sequence = call;
+    const Selection selection = selector.Select(input);
     in_batch.assign(size, 0);
-    CheckBatch(selection, objective, batch, in_batch);
+    CheckBatch(selection, objective, state.eligible, batch, in_batch);
     for (size_t i = 0; i < size; ++i) record.dealt[i] += in_batch[i];
     for (size_t i = 0; i < size / 2; ++i) {
       record.dealt_together[i] += in_batch[2 * i] & in_batch[2 * i + 1];

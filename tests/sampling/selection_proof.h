@@ -22,8 +22,9 @@ namespace vade::sampling {
 
 // The state to select from, over and over.
 struct ProofState {
+  Population population;
+  // The prompts that are free, ascending.
   std::vector<uint32_t> eligible;
-  std::vector<Evidence> evidence;
 };
 
 // All of `size` prompts with no evidence.
@@ -38,7 +39,7 @@ ProofState TrainedState(uint32_t size, uint32_t batch, uint32_t steps);
 struct ProofRecord {
   uint32_t batch = 0;
   uint64_t calls = 0;
-  // In how many batches each prompt was.
+  // In how many batches each eligible prompt was.
   std::vector<uint64_t> dealt;
   // In how many batches each pair of neighbouring prompts was.
   std::vector<uint64_t> dealt_together;

@@ -30,19 +30,21 @@ class NaiveSelector final : public Selector {
     std::mt19937_64 engine(seeds);
     std::vector<std::pair<double, uint32_t>> order;
     std::vector<double> draws;
-    for (uint32_t i = 0; i < input.eligible.size(); ++i) {
-      const Evidence evidence = input.evidence[i];
+    for (uint32_t i = 0; i < input.population->size(); ++i) {
+      draws.push_back(0);
+      if (!input.IsEligible(i)) continue;
+      const Evidence evidence = input.EvidenceOf(i);
       std::gamma_distribution<double> successes(evidence.alpha + 1);
       std::gamma_distribution<double> failures(evidence.beta + 1);
       const double x = successes(engine);
-      draws.push_back(x / (x + failures(engine)));
+      draws.back() = x / (x + failures(engine));
       order.emplace_back(objective_.Deficit(draws.back()), i);
     }
     std::sort(order.begin(), order.end());
     Selection selection;
     for (uint32_t i = 0; i < input.count; ++i) {
-      const uint32_t position = order[i].second;
-      selection.picks.push_back({position, draws[position], 0, 0});
+      const uint32_t prompt = order[i].second;
+      selection.picks.push_back({prompt, draws[prompt], 0, 0});
     }
     return selection;
   }

@@ -7,6 +7,7 @@
 
 #include "server/sampling/random.h"
 #include "tests/catch.h"
+#include "tests/sampling/prompt_pool.h"
 #include "tests/sampling/statistics.h"
 
 namespace vade::sampling {
@@ -16,21 +17,18 @@ namespace {
 class ShuffledRun {
  public:
   ShuffledRun(uint32_t size, uint64_t seed)
-      : seed_(seed), evidence_(size), passes_(size) {
-    for (uint32_t i = 0; i < size; ++i) prompts_.push_back(2 * i);
+      : seed_(seed),
+        population_(MakePopulation(std::vector<Evidence>(2 * size))) {
+    for (uint32_t i = 1; i < 2 * size; i += 2) population_.SetFree(i, false);
   }
 
   std::vector<Pick> Deal(uint32_t count) {
-    SelectionInput input;
-    input.eligible = prompts_;
-    input.evidence = evidence_;
-    input.passes = passes_;
-    input.count = count;
-    input.seed = seed_;
-    input.sequence = ++sequence_;
+    SelectionInput input = InputOf(population_, count, seed_, ++sequence_);
     input.current_pass = current_pass_;
     Selection selection = selector_.Select(input);
-    for (const Pick& pick : selection.picks) passes_[pick.position] = pick.pass;
+    for (const Pick& pick : selection.picks) {
+      population_.SetPass(pick.prompt, pick.pass);
+    }
     current_pass_ = selection.current_pass;
     return selection.picks;
   }
@@ -42,15 +40,14 @@ class ShuffledRun {
   const uint64_t seed_;
   uint64_t sequence_ = 0;
   uint32_t current_pass_ = 1;
-  std::vector<uint32_t> prompts_;
-  std::vector<Evidence> evidence_;
-  std::vector<uint32_t> passes_;
+  Population population_;  // even indices are free
 };
 
+// The places of picks among the prompts of a ShuffledRun.
 std::vector<uint32_t> Positions(const std::vector<Pick>& picks) {
   std::vector<uint32_t> positions;
   positions.reserve(picks.size());
-  for (const Pick& pick : picks) positions.push_back(pick.position);
+  for (const Pick& pick : picks) positions.push_back(pick.prompt / 2);
   return positions;
 }
 
@@ -65,7 +62,7 @@ TEST_CASE("Every prompt is dealt exactly once a pass, whatever the batches",
         const uint32_t count = static_cast<uint32_t>(
             1 + random.UniformDouble() * static_cast<double>(size));
         for (const Pick& pick : run.Deal(count)) {
-          ++dealt[pick.pass][pick.position];
+          ++dealt[pick.pass][pick.prompt / 2];
         }
       }
       for (uint32_t pass = 1; pass < 7; ++pass) {
@@ -127,17 +124,14 @@ TEST_CASE("A shuffle of more than is eligible deals everything once",
 }
 
 TEST_CASE("Without passes every prompt counts as never dealt", "[unit]") {
-  const std::vector<uint32_t> prompts = {4, 5, 6};
   const std::vector<Evidence> evidence = {{1, 0}, {1, 7}, {0, 0}};
-  SelectionInput input;
-  input.eligible = prompts;
-  input.evidence = evidence;
-  input.count = 3;
+  const Population population = MakePopulation(evidence);
   const Objective objective(ObjectiveKind::kInformationGain);
-  const Selection selection = ShuffleSelector(objective).Select(input);
+  const Selection selection =
+      ShuffleSelector(objective).Select(InputOf(population, 3, 0, 0));
   REQUIRE(selection.picks.size() == 3);
   for (const Pick& pick : selection.picks) {
-    const double mean = PosteriorMean(evidence[pick.position]);
+    const double mean = PosteriorMean(evidence[pick.prompt]);
     CHECK(pick.estimate == mean);
     CHECK(pick.score == objective.Score(mean));
     CHECK(pick.pass == 1);

@@ -8,6 +8,7 @@
 
 #include "server/sampling/random.h"
 #include "tests/catch.h"
+#include "tests/sampling/prompt_pool.h"
 #include "tests/sampling/statistics.h"
 
 namespace vade::sampling {
@@ -21,38 +22,41 @@ std::unique_ptr<const Estimator> MakeThompson() {
 struct Pool {
   explicit Pool(uint32_t size) {
     RandomStream random(41, 0, 0, Purpose::kDraw);
+    std::vector<Evidence> evidence(3 * size + 1);
     for (uint32_t i = 0; i < size; ++i) {
       eligible.push_back(3 * i + 1);
-      evidence.push_back(
-          {i % 3 * 4 * random.UniformDouble(), i % 5 * random.UniformDouble()});
+      evidence[eligible.back()] = {i % 3 * 4 * random.UniformDouble(),
+                                   i % 5 * random.UniformDouble()};
+    }
+    population = MakePopulation(evidence);
+    for (uint32_t i = 0; i < population.size(); ++i) {
+      population.SetFree(i, i % 3 == 1);
     }
   }
 
   SelectionInput Input(uint32_t count, uint64_t seed, uint64_t sequence) const {
-    SelectionInput input;
-    input.eligible = eligible;
-    input.evidence = evidence;
-    input.count = count;
-    input.seed = seed;
-    input.sequence = sequence;
-    return input;
+    return InputOf(population, count, seed, sequence);
   }
 
   std::vector<uint32_t> eligible;
-  std::vector<Evidence> evidence;
+  Population population;
 };
 
 // The selection by its definition: estimate all, sort all.
-std::vector<Pick> SortAll(const SelectionInput& input,
+std::vector<Pick> SortAll(const Pool& pool, const SelectionInput& input,
                           const Estimator& estimator,
                           const Objective& objective) {
-  std::vector<double> estimates(input.eligible.size());
-  estimator.Estimate(input.eligible, input.evidence, input.seed, input.sequence,
+  std::vector<Evidence> evidence;
+  for (const uint32_t prompt : pool.eligible) {
+    evidence.push_back(input.EvidenceOf(prompt));
+  }
+  std::vector<double> estimates(evidence.size());
+  estimator.Estimate(pool.eligible, evidence, input.seed, input.sequence,
                      absl::MakeSpan(estimates));
   std::vector<uint32_t> order(estimates.size());
   std::iota(order.begin(), order.end(), 0);
   const auto tie_break = [&](uint32_t position) {
-    return TieBreak(input.seed, input.sequence, input.eligible[position]);
+    return TieBreak(input.seed, input.sequence, pool.eligible[position]);
   };
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     const double a_deficit = objective.Deficit(estimates[a]);
@@ -64,7 +68,7 @@ std::vector<Pick> SortAll(const SelectionInput& input,
   std::vector<Pick> picks;
   picks.reserve(order.size());
   for (const uint32_t position : order) {
-    picks.push_back({position, estimates[position],
+    picks.push_back({pool.eligible[position], estimates[position],
                      objective.Score(estimates[position]), 0});
   }
   return picks;
@@ -80,10 +84,10 @@ TEST_CASE("The top selection is the head of the sorted list", "[unit]") {
       for (const Objective& objective : objectives) {
         const SelectionInput input = pool.Input(count, size, count);
         CHECK(TopSelector(MakeThompson(), objective).Select(input).picks ==
-              SortAll(input, ThompsonEstimator(), objective));
+              SortAll(pool, input, ThompsonEstimator(), objective));
         CHECK(TopSelector(std::make_unique<MeanEstimator>(), objective)
                   .Select(input)
-                  .picks == SortAll(input, MeanEstimator(), objective));
+                  .picks == SortAll(pool, input, MeanEstimator(), objective));
       }
     }
   }
@@ -114,15 +118,11 @@ TEST_CASE("A prompt's draw does not depend on which others are eligible",
   const Pool pool(600);
   const Selection all = selector.Select(pool.Input(20, 1, 1));
   // Without the best, the rest of the batch stays as it was.
-  Pool rest = pool;
-  const uint32_t best = all.picks[0].position;
-  rest.eligible.erase(rest.eligible.begin() + best);
-  rest.evidence.erase(rest.evidence.begin() + best);
+  Pool rest(600);
+  rest.population.SetFree(all.picks[0].prompt, false);
   const Selection others = selector.Select(rest.Input(19, 1, 1));
   for (size_t i = 0; i < 19; ++i) {
-    CHECK(rest.eligible[others.picks[i].position] ==
-          pool.eligible[all.picks[i + 1].position]);
-    CHECK(others.picks[i].estimate == all.picks[i + 1].estimate);
+    CHECK(others.picks[i] == all.picks[i + 1]);
   }
 }
 
@@ -142,18 +142,18 @@ TEST_CASE("Prompts of equal score are dealt without regard to their index",
   constexpr uint64_t kSeed = 42;
   constexpr uint32_t kPrompts = 300;
   constexpr uint32_t kCalls = 3000;
-  Pool pool(kPrompts);
-  pool.evidence.assign(kPrompts, Evidence{});
+  const Population population = MakePopulation(std::vector<Evidence>(kPrompts));
   const TopSelector selector(std::make_unique<MeanEstimator>(),
                              Objective(ObjectiveKind::kInformationGain));
   std::vector<uint64_t> dealt(kPrompts);
   std::vector<uint64_t> low_first(kPrompts);
   for (uint32_t call = 0; call < kCalls; ++call) {
-    const Selection selection = selector.Select(pool.Input(1, kSeed, call));
-    ++dealt[selection.picks[0].position];
+    const Selection selection =
+        selector.Select(InputOf(population, 1, kSeed, call));
+    const uint32_t prompt = selection.picks[0].prompt;
+    ++dealt[prompt];
     // A mutant that favours low indices in a tenth of all ties.
-    ++low_first[call % 10 == 0 ? selection.picks[0].position / 10
-                               : selection.picks[0].position];
+    ++low_first[call % 10 == 0 ? prompt / 10 : prompt];
   }
   INFO("seed " << kSeed);
   CHECK(UniformCountsP(dealt) > kFalseAlarmRate);
@@ -166,7 +166,9 @@ TEST_CASE("A batch of seed and sequence is what it has always been", "[unit]") {
       TopSelector(MakeThompson(), Objective(ObjectiveKind::kInformationGain))
           .Select(pool.Input(5, 2026, 31));
   std::vector<uint32_t> positions;
-  for (const Pick& pick : selection.picks) positions.push_back(pick.position);
+  for (const Pick& pick : selection.picks) {
+    positions.push_back((pick.prompt - 1) / 3);
+  }
   CHECK(positions == std::vector<uint32_t>{42, 575, 18, 119, 645});
 }
 

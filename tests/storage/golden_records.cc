@@ -21,7 +21,7 @@ const char kRunHex[] =
     "000000000000f0bf000000000000f03f000000000000d03f000000000000e03f"
     "000000000000f83f0046c32300000000a08d060060d71d140000003b24083f";
 
-const char kProgressHex[] =
+const char kProgressVersion1Hex[] =
     "0100000000000029400d02e807036465666768696a6b6c6d6e6f70"
     "0000000000a04b4000000000004044400000000000801c40c801c901ca01cb01"
     "cc01cd01ce01cf01d001d1010000000000000000000000000000e03f"
@@ -31,6 +31,17 @@ const char kProgressHex[] =
     "000000000000f03f000000000000f43f000000000000f83f000000000000fc3f"
     "00000000000000400000000000000240000102030405060708090a0b0c0d0e0f"
     "101112130000000000e058400000000000001040b15edb32";
+
+const char kProgressHex[] =
+    "0200000000000029400d02e807036465666768696a6b6c6d6e6f70"
+    "0000000000a04b4000000000004044400000000000801c40c801c901ca01cb01"
+    "cc01cd01ce01cf01d001d1010000000000000000000000000000e03f00000000"
+    "0000f03f000000000000f83f0000000000000040000000000000044000000000"
+    "000008400000000000000c400000000000001040000000000000124000000000"
+    "00000000000000000000d03f000000000000e03f000000000000e83f00000000"
+    "0000f03f000000000000f43f000000000000f83f000000000000fc3f00000000"
+    "000000400000000000000240000102030405060708090a0b0c0d0e0f10111213"
+    "0000000000e0584000000000000010400000000000803040af79874a";
 
 const char kSeriesHex[] =
     "018004f403ac02a01f00000000004a93400000000000247240e731212d";
@@ -114,6 +125,7 @@ RunProgress SampleProgress() {
   }
   progress.redeal_interval_sum = 99.5;
   progress.series_width = 4;
+  progress.max_evidence = 16.5;
   return progress;
 }
 
@@ -192,8 +204,10 @@ template <class Record>
 Golden MakeGolden(std::string table, std::string key, const Record& record,
                   std::string hex,
                   absl::StatusOr<Record> (*decode)(std::string_view,
-                                                   std::string_view)) {
+                                                   std::string_view),
+                  int version = 1) {
   Golden golden;
+  golden.version = version;
   golden.table = std::move(table);
   golden.encoded = Encode(key, record);
   golden.key = std::move(key);
@@ -225,6 +239,13 @@ Golden GoldenPayload() {
 
 }  // namespace
 
+std::vector<Golden> OldGoldenRecords() {
+  RunProgress progress = SampleProgress();
+  progress.max_evidence = 0;
+  return {MakeGolden("progress", ProgressKey(7), progress, kProgressVersion1Hex,
+                     &DecodeProgress)};
+}
+
 std::vector<Golden> GoldenRecords() {
   return {
       MakeGolden("format", FormatKey(), FormatRecord{1}, kFormatHex,
@@ -233,7 +254,7 @@ std::vector<Golden> GoldenRecords() {
                  kRegistryHex, &DecodeRegistry),
       MakeGolden("run", RunKey(7), SampleRun(), kRunHex, &DecodeRun),
       MakeGolden("progress", ProgressKey(7), SampleProgress(), kProgressHex,
-                 &DecodeProgress),
+                 &DecodeProgress, 2),
       MakeGolden("series", SeriesKey(7, 3), SampleSeries(), kSeriesHex,
                  &DecodeSeries),
       MakeGolden("prompt info", PromptInfoKey(7, 9), SamplePromptInfo(),

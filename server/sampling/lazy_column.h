@@ -1,0 +1,43 @@
+// LazyColumn: one small value for every prompt, by index, of which most are
+// T() in most runs. Storage comes in chunks, each at its first value that is
+// not T(), so a column that is never used costs next to nothing.
+// Thread-compatible.
+#ifndef VADE_SERVER_SAMPLING_LAZY_COLUMN_H_
+#define VADE_SERVER_SAMPLING_LAZY_COLUMN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace vade::sampling {
+
+template <class T>
+class LazyColumn {
+ public:
+  static constexpr uint32_t kChunk = 4096;  // values a chunk
+
+  // T() where nothing was set.
+  T Get(uint32_t index) const {
+    const uint32_t chunk = index / kChunk;
+    if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) return T();
+    return chunks_[chunk][index % kChunk];
+  }
+
+  void Set(uint32_t index, T value) {
+    const uint32_t chunk = index / kChunk;
+    if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) {
+      if (value == T()) return;
+      if (chunk >= chunks_.size()) chunks_.resize(size_t{chunk} + 1);
+      chunks_[chunk] = std::make_unique<T[]>(kChunk);
+    }
+    chunks_[chunk][index % kChunk] = value;
+  }
+
+ private:
+  std::vector<std::unique_ptr<T[]>> chunks_;
+};
+
+}  // namespace vade::sampling
+
+#endif  // VADE_SERVER_SAMPLING_LAZY_COLUMN_H_
