@@ -1,8 +1,10 @@
 // vade-selection-comparison: microseconds of one selection, from a state that
-// it first writes to a file, so that baselines/selection.py selects from the same.
-// It measures when it is told to: each line of stdin is a number of
+// it first writes to a file, so that baselines/selection.py selects from the
+// same. It measures when it is told to: each line of stdin is a number of
 // milliseconds to go on for, each line of stdout the median of the selections
 // in that time, in microseconds. compare_selection.py lets the two take turns.
+#include <benchmark/benchmark.h>
+
 #include <CLI/CLI.hpp>
 #include <fstream>
 #include <iostream>
@@ -84,15 +86,13 @@ class Measurement {
       population_.AppendFree(listed_);
       input_.list = listed_;
     }
-    picked_ += selector_->Select(input_).picks.size();
+    benchmark::DoNotOptimize(selector_->Select(input_));
   }
 
   const sampling::Population& population_;
   const std::unique_ptr<sampling::Selector> selector_;
   sampling::SelectionInput input_;
   std::vector<uint32_t> listed_;
-  // Keeps selections from being optimized away.
-  volatile size_t picked_ = 0;
 };
 
 int Main(int argc, char** argv) {
