@@ -5,11 +5,12 @@ the same state and in turns.
 """
 
 import argparse
+import contextlib
 import pathlib
 import sys
 import tempfile
 
-from figures import Measurer, print_figure
+from figures import Measurer, end_on_signals, print_figure
 
 BASELINE = pathlib.Path(__file__).parent / "baselines" / "selection.py"
 LIBRARIES = {"numpy": "numpy Generator.beta + argpartition",
@@ -56,14 +57,12 @@ def compare(flags, state, prompts, share, libraries, path):
                "--policy", flags.policy]
     if libraries:
         command += ["--write", path]
-    with Measurer(*command) as ours:
-        others = [Measurer(sys.executable, BASELINE, library, path, COUNT)
+    with contextlib.ExitStack() as stack:
+        ours = stack.enter_context(Measurer(*command))
+        others = [stack.enter_context(
+            Measurer(sys.executable, BASELINE, library, path, COUNT))
                   for library in libraries]
-        for other in others:
-            other.__enter__()
         rounds, other_rounds = in_turns(ours, others, flags.rounds, 300)
-        for other in others:
-            other.__exit__()
     context = {"prompts": prompts, "free_share": share, "state": state}
     if not libraries:
         print_figure(name, "us", "none", rounds, [], **context)
@@ -80,6 +79,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--full", action="store_true")
     flags = parser.parse_args()
+    end_on_signals()
     with tempfile.TemporaryDirectory(prefix="vade-bench-") as folder:
         path = pathlib.Path(folder) / "state"
         for case in cases(flags):

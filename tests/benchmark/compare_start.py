@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 import time
 
-from figures import print_figure
+from figures import end_on_signals, print_figure
 from redis_server import RedisServer
 from vade_server import VadeServer, messages
 
@@ -53,6 +53,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--prompts", type=int, default=1_000_000)
     flags = parser.parse_args()
+    end_on_signals()
     ours, theirs = [], []
     for _ in range(flags.rounds):
         with tempfile.TemporaryDirectory(prefix="vade-bench-") as folder:

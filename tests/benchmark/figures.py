@@ -1,11 +1,19 @@
-"""What the comparisons of this folder share: figures as JSON lines, and
-processes that measure when they are told to.
+"""What the comparisons of this folder share: figures as JSON lines, processes
+that measure when they are told to, and an end that leaves nothing behind.
 """
 
 import json
+import signal
 import statistics
 import subprocess
 import sys
+
+
+def end_on_signals():
+    """Has SIGTERM and SIGINT end the program by way of its `with` blocks, and
+    so of what it started."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def print_figure(name, unit, baseline, rounds, baseline_rounds, **context):
@@ -43,7 +51,7 @@ class Measurer:
         return self
 
     def __exit__(self, *_):
-        self._process.stdin.close()
+        self._process.kill()
         self._process.wait()
 
     def measure(self, milliseconds):
