@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "server/sampling/estimator.h"
 #include "server/sampling/shuffle_selector.h"
+#include "server/sampling/sweep_selector.h"
 #include "server/sampling/top_selector.h"
 
 namespace vade::sampling {
@@ -34,11 +35,6 @@ const std::vector<Policy>& AllPolicies() {
   return kPolicies;
 }
 
-std::unique_ptr<const Estimator> MakeEstimator(EstimatorKind kind) {
-  if (kind == EstimatorKind::kMean) return std::make_unique<MeanEstimator>();
-  return std::make_unique<ThompsonEstimator>();
-}
-
 }  // namespace
 
 absl::StatusOr<Policy> FindPolicy(const std::string& name) {
@@ -62,8 +58,11 @@ std::unique_ptr<Selector> MakeSelector(const Policy& policy,
   if (policy.selector == SelectorKind::kShuffle) {
     return std::make_unique<ShuffleSelector>(objective);
   }
-  return std::make_unique<TopSelector>(MakeEstimator(policy.estimator),
-                                       objective);
+  if (policy.estimator == EstimatorKind::kMean) {
+    return std::make_unique<TopSelector>(std::make_unique<MeanEstimator>(),
+                                         objective);
+  }
+  return std::make_unique<SweepSelector>(objective);
 }
 
 }  // namespace vade::sampling

@@ -37,7 +37,8 @@ enum class Purpose : uint32_t {
   kDraw = 0,      // A prompt's pass rate, drawn from its posterior.
   kTieBreak = 1,  // The order of prompts of equal score.
   kShuffle = 2,   // The order of a pass; `sequence` is the pass.
-  kSweep = 3,     // Reserved for a selector that draws for all prompts at once.
+  kSweep = 3,     // The points of a sweep; `prompt` tells their kinds apart.
+  kScan = 4,      // Whether a draw may lie in the window, and where.
 };
 
 // An endless sequence of random numbers, named by its constructor's arguments:

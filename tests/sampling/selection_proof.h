@@ -20,6 +20,14 @@
 
 namespace vade::sampling {
 
+// How many batches a full proof makes; a build with sanitizers makes fewer.
+#ifndef VADE_PROOF_CALLS
+#define VADE_PROOF_CALLS 100000
+#endif
+inline constexpr uint64_t kFullProofCalls = VADE_PROOF_CALLS;
+// What a full proof makes of a mutant that forgets to exclude what it swept.
+inline constexpr double kMutantP = kFullProofCalls < 100000 ? 1e-6 : 1e-50;
+
 // The state to select from, over and over.
 struct ProofState {
   Population population;

@@ -1,0 +1,78 @@
+// Kernels: the arithmetic of a selection over many prompts at a time, compiled
+// once for each width of the CPU's vectors and chosen when the program runs.
+// Every width makes the same IEEE operations on every element in the same
+// order, so a selection's bits do not depend on the CPU.
+//
+// Kernels are immutable and thread-safe. All arrays are of the caller; their
+// length `n` is a multiple of kKernelStep, what lies beyond the elements that
+// matter being any valid input. Arrays need no alignment and may not overlap
+// unless said.
+#ifndef VADE_SERVER_SAMPLING_KERNELS_H_
+#define VADE_SERVER_SAMPLING_KERNELS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/types/span.h"
+#include "server/sampling/random.h"
+
+namespace vade::sampling {
+
+// The widest vector, in doubles.
+inline constexpr size_t kKernelStep = 8;
+
+// What RandomStream makes of its arguments, without the parts that differ
+// between the elements of an array.
+struct StreamBase {
+  StreamBase(uint64_t seed, uint64_t sequence, Purpose purpose)
+      : key{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)},
+        low(static_cast<uint32_t>(sequence)),
+        high((static_cast<uint32_t>(sequence >> 32) & 0x00ff'ffff) |
+             (static_cast<uint32_t>(purpose) << 24)) {}
+
+  PhiloxKey key;
+  uint32_t low;   // counter word 2
+  uint32_t high;  // counter word 3
+};
+
+struct Kernels {
+  const char* name;  // "baseline", "avx2" or "avx512"
+
+  // first[i] and second[i] are the first two RandomStream::Bits() of block
+  // blocks[i] of prompt prompts[i].
+  void (*random_words)(const StreamBase& base, const uint32_t* blocks,
+                       const uint32_t* prompts, size_t n, uint64_t* first,
+                       uint64_t* second);
+
+  // RandomStream::UniformDouble() of each word.
+  void (*uniforms)(const uint64_t* words, size_t n, double* uniforms);
+
+  // Standard exponential variates: -Log(uniform) of each word.
+  void (*exponentials)(const uint64_t* words, size_t n, double* variates);
+
+  // Fade() to `clock` in place. `log_decay` is Log(unselected_decay), at most
+  // 0; minus infinity for a decay of 0.
+  void (*fade)(double clock, double log_decay, const double* clocks, size_t n,
+               double* alpha, double* beta);
+
+  // Where in [low, high], a part of (0, 1), the density of each posterior is
+  // greatest: its mode, or the end next to it.
+  void (*peaks)(double low, double high, const double* alpha,
+                const double* beta, size_t n, double* rates);
+
+  // The density of Beta(alpha + 1, beta + 1) at each rate in (0, 1), evidence
+  // up to 1e7. Relative error below 1e-11 + 1e-15 * (alpha + beta) times the
+  // logarithms involved; 0 where it is below 1e-300.
+  void (*densities)(const double* alpha, const double* beta,
+                    const double* rates, size_t n, double* densities);
+};
+
+// The widest that this CPU has.
+const Kernels& BestKernels();
+
+// All that this CPU has, narrowest first; for tests.
+absl::Span<const Kernels* const> AvailableKernels();
+
+}  // namespace vade::sampling
+
+#endif  // VADE_SERVER_SAMPLING_KERNELS_H_

@@ -1,0 +1,271 @@
+// The one source of all Kernels (kernels.h). A file that is compiled for one
+// kind of CPU defines VADE_LANES, the doubles of one of its vectors, and
+// includes this. Nothing here may be seen by the linker or be shared with
+// another file: the compiler may use instructions that other CPUs do not have.
+// So everything has internal linkage and no inline function of a library is
+// called.
+//
+// The vectors are the compiler's own (GCC and clang), so that the expressions
+// are the definition, as in numeric.h, whose methods these are.
+#ifndef VADE_LANES
+#error "Define VADE_LANES."
+#endif
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+#include <cstddef>
+#include <cstdint>
+
+#include "server/sampling/kernels.h"
+
+namespace vade::sampling {
+namespace {
+
+constexpr size_t kLanes = VADE_LANES;
+static_assert(kKernelStep % kLanes == 0);
+
+using Doubles = double __attribute__((vector_size(8 * kLanes)));
+using Words = uint64_t __attribute__((vector_size(8 * kLanes)));
+using HalfWords = uint32_t __attribute__((vector_size(4 * kLanes)));
+using Mask = int64_t __attribute__((vector_size(8 * kLanes)));
+
+inline Doubles Load(const double* from) {
+  Doubles value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+inline Words Load(const uint64_t* from) {
+  Words value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+inline Words Load(const uint32_t* from) {
+  HalfWords value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return __builtin_convertvector(value, Words);
+}
+
+inline void Store(Doubles value, double* to) {
+  __builtin_memcpy(to, &value, sizeof(value));
+}
+
+inline void Store(Words value, uint64_t* to) {
+  __builtin_memcpy(to, &value, sizeof(value));
+}
+
+inline Doubles ToDoubles(Words bits) {
+  return __builtin_bit_cast(Doubles, bits);
+}
+
+inline Words ToBits(Doubles value) { return __builtin_bit_cast(Words, value); }
+
+inline Doubles Select(Mask where, Doubles yes, Doubles no) {
+  return where ? yes : no;
+}
+
+// 64-bit products of the low 32 bits.
+inline Words Multiply32(Words a, uint32_t b) {
+#if defined(__AVX512F__) && VADE_LANES == 8
+  // The form with a mask: GCC 12 warns of the other one's own definition.
+  const __m512i product = _mm512_maskz_mul_epu32(
+      0xff, __builtin_bit_cast(__m512i, a), _mm512_set1_epi64(b));
+  return __builtin_bit_cast(Words, product);
+#elif defined(__AVX2__) && VADE_LANES == 4
+  const __m256i product =
+      _mm256_mul_epu32(__builtin_bit_cast(__m256i, a), _mm256_set1_epi64x(b));
+  return __builtin_bit_cast(Words, product);
+#elif defined(__SSE2__) && VADE_LANES == 2
+  const __m128i product =
+      _mm_mul_epu32(__builtin_bit_cast(__m128i, a), _mm_set1_epi64x(b));
+  return __builtin_bit_cast(Words, product);
+#else
+  return (a & 0xffff'ffff) * uint64_t{b};
+#endif
+}
+
+// An integer below 2^52 as a double, exactly.
+inline Doubles FromSmallInteger(Words value) {
+  return ToDoubles(value | 0x4330'0000'0000'0000) - 0x1p52;
+}
+
+inline Doubles Uniform(Words bits) {
+  return (FromSmallInteger(bits >> 12) + 0.5) * 0x1p-52;
+}
+
+// numeric.h's Log for positive normal numbers, bit for bit.
+inline Doubles LogOf(Doubles x) {
+  constexpr uint64_t kSqrtHalf = 0x3fe6'a09e'667f'3bcd;
+  const Words bits = ToBits(x);
+  const Words above = bits - kSqrtHalf;
+  // Biased, so that no negative number has to be converted.
+  const Doubles exponent =
+      FromSmallInteger((above + 0x3ff0'0000'0000'0000) >> 52) - 1023.0;
+  const Doubles f = ToDoubles(bits - (above & 0xfff0'0000'0000'0000)) - 1.0;
+  const Doubles s = f / (2.0 + f);
+  const Doubles z = s * s;
+  const Doubles w = z * z;
+  const Doubles odd =
+      2.0 / 3 +
+      w * (2.0 / 7 + w * (2.0 / 11 + w * (2.0 / 15 + w * (2.0 / 19))));
+  const Doubles even =
+      2.0 / 5 +
+      w * (2.0 / 9 + w * (2.0 / 13 + w * (2.0 / 17 + w * (2.0 / 21))));
+  const Doubles series = z * odd + w * even;
+  const Doubles half_square = 0.5 * f * f;
+  return exponent * 0x1.62e42fee00000p-1 -
+         ((half_square -
+           (s * (half_square + series) + exponent * 0x1.a39ef35793c76p-33)) -
+          f);
+}
+
+// numeric.h's Exp for x below 700; 0 below -700.
+inline Doubles ExpOf(Doubles x) {
+  const Doubles bounded = Select(x > -700.0, x, Doubles{} - 700.0);
+  // Adding 1.5 * 2^52 rounds to an integer, which the low bits then hold.
+  const Doubles shifted = bounded * 0x1.71547652b82fep+0 + 0x1.8p52;
+  const Doubles exponent = shifted - 0x1.8p52;
+  const Doubles high = bounded - exponent * 0x1.62e42fee00000p-1;
+  const Doubles low = exponent * 0x1.a39ef35793c76p-33;
+  const Doubles r = high - low;
+  const Doubles z = r * r;
+  const Doubles even =
+      1.0 / 2 +
+      z * (1.0 / 24 +
+           z * (1.0 / 720 + z * (1.0 / 40320 +
+                                 z * (1.0 / 3628800 + z * (1.0 / 479001600)))));
+  const Doubles odd =
+      1.0 / 6 +
+      z * (1.0 / 120 + z * (1.0 / 5040 + z * (1.0 / 362880 +
+                                              z * (1.0 / 39916800 +
+                                                   z * (1.0 / 6227020800.0)))));
+  const Doubles power = 1.0 + (high + (z * (even + r * odd) - low));
+  const Doubles scale = ToDoubles((ToBits(shifted) + 1023) << 52);
+  return Select(x > -700.0, power * scale, Doubles{});
+}
+
+void RandomWords(const StreamBase& base, const uint32_t* blocks,
+                 const uint32_t* prompts, size_t n, uint64_t* first,
+                 uint64_t* second) {
+  constexpr int kRounds = 10;
+  Words keys[kRounds][2];
+  for (uint32_t round = 0; round < kRounds; ++round) {
+    keys[round][0] = Words{} + (base.key[0] + round * 0x9E3779B9);
+    keys[round][1] = Words{} + (base.key[1] + round * 0xBB67AE85);
+  }
+  for (size_t i = 0; i < n; i += kLanes) {
+    Words c0 = Load(blocks + i);
+    Words c1 = Load(prompts + i);
+    Words c2 = Words{} + base.low;
+    Words c3 = Words{} + base.high;
+    for (const auto& key : keys) {
+      const Words product0 = Multiply32(c0, 0xD2511F53);
+      const Words product1 = Multiply32(c2, 0xCD9E8D57);
+      c0 = (product1 >> 32) ^ c1 ^ key[0];
+      c1 = product1 & 0xffff'ffff;
+      c2 = (product0 >> 32) ^ c3 ^ key[1];
+      c3 = product0 & 0xffff'ffff;
+    }
+    Store((c1 << 32) | c0, first + i);
+    Store((c3 << 32) | c2, second + i);
+  }
+}
+
+void Uniforms(const uint64_t* words, size_t n, double* uniforms) {
+  for (size_t i = 0; i < n; i += kLanes) {
+    Store(Uniform(Load(words + i)), uniforms + i);
+  }
+}
+
+void Exponentials(const uint64_t* words, size_t n, double* variates) {
+  for (size_t i = 0; i < n; i += kLanes) {
+    Store(-LogOf(Uniform(Load(words + i))), variates + i);
+  }
+}
+
+void FadeAll(double clock, double log_decay, const double* clocks, size_t n,
+             double* alpha, double* beta) {
+  // Finite, so that no product is NaN; Exp makes 0 of it all the same.
+  const double slope = log_decay > -1e300 ? log_decay : -1e300;
+  for (size_t i = 0; i < n; i += kLanes) {
+    const Doubles gap = clock - 1 - Load(clocks + i);
+    const Doubles factor = ExpOf(Select(gap > 0.0, gap * slope, Doubles{}));
+    Store(Load(alpha + i) * factor, alpha + i);
+    Store(Load(beta + i) * factor, beta + i);
+  }
+}
+
+void Peaks(double low, double high, const double* alpha, const double* beta,
+           size_t n, double* rates) {
+  for (size_t i = 0; i < n; i += kLanes) {
+    const Doubles a = Load(alpha + i);
+    const Doubles total = a + Load(beta + i);
+    // Any place is as good as another for a flat posterior.
+    Doubles rate = a / Select(total > 0.0, total, Doubles{} + 1.0);
+    rate = Select(rate < low, Doubles{} + low, rate);
+    rate = Select(rate > high, Doubles{} + high, rate);
+    Store(rate, rates + i);
+  }
+}
+
+// z (z + 1) ... (z + 5).
+inline Doubles RisingProduct(Doubles z) {
+  return (z * (z + 5.0)) * ((z + 1.0) * (z + 4.0)) * ((z + 2.0) * (z + 3.0));
+}
+
+// Stirling's series less its leading terms: the logarithm of the gamma function
+// of x is (x - 1/2) log x - x + log(2 pi) / 2 + StirlingRest(1 / x). Error
+// below 1e-13 for x >= 7 (Abramowitz and Stegun, 6.1.40).
+inline Doubles StirlingRest(Doubles y) {
+  const Doubles z = y * y;
+  return y *
+         (1.0 / 12 - z * (1.0 / 360 -
+                          z * (1.0 / 1260 -
+                               z * (1.0 / 1680 -
+                                    z * (1.0 / 1188 - z * (691.0 / 360360))))));
+}
+
+// The logarithm of the beta function at (alpha + 1, beta + 1). Each of its
+// three gamma functions is taken six steps up, where Stirling's series is good.
+inline Doubles LogBeta(Doubles alpha, Doubles beta) {
+  constexpr double kHalfLogTwoPi = 0.91893853320467274178;
+  const Doubles a = alpha + 7.0;
+  const Doubles b = beta + 7.0;
+  const Doubles c = alpha + beta + 8.0;
+  // One division for the three reciprocals.
+  const Doubles inverse = 1.0 / (a * b * c);
+  const Doubles steps = RisingProduct(alpha + 1.0) * RisingProduct(beta + 1.0) /
+                        RisingProduct(alpha + beta + 2.0);
+  return (a - 0.5) * LogOf(a) + (b - 0.5) * LogOf(b) - (c - 0.5) * LogOf(c) +
+         (kHalfLogTwoPi - 6.0) +
+         (StirlingRest(b * c * inverse) + StirlingRest(a * c * inverse) -
+          StirlingRest(a * b * inverse)) -
+         LogOf(steps);
+}
+
+void Densities(const double* alpha, const double* beta, const double* rates,
+               size_t n, double* densities) {
+  for (size_t i = 0; i < n; i += kLanes) {
+    const Doubles a = Load(alpha + i);
+    const Doubles b = Load(beta + i);
+    const Doubles p = Load(rates + i);
+    Store(ExpOf(a * LogOf(p) + b * LogOf(1.0 - p) - LogBeta(a, b)),
+          densities + i);
+  }
+}
+
+}  // namespace
+}  // namespace vade::sampling
+
+// Defines `name` as the kernels of this file.
+#define VADE_DEFINE_KERNELS(name, text)                               \
+  namespace vade::sampling {                                          \
+  extern const Kernels name;                                          \
+  const Kernels name = {text,    RandomWords, Uniforms, Exponentials, \
+                        FadeAll, Peaks,       Densities};             \
+  }

@@ -1,0 +1,234 @@
+// The proof that sweep and scan deal from the distribution of the plain
+// selector, and that the proof would notice if they did not. Every test case
+// that compares distributions raises a false alarm with probability
+// kFalseAlarmRate.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "server/sampling/estimator.h"
+#include "server/sampling/scan.h"
+#include "server/sampling/sweep.h"
+#include "server/sampling/sweep_selector.h"
+#include "server/sampling/top_selector.h"
+#include "tests/catch.h"
+#include "tests/sampling/prompt_pool.h"
+#include "tests/sampling/selection_proof.h"
+#include "tests/sampling/statistics.h"
+
+namespace vade::sampling {
+namespace {
+
+const Objective kGain(ObjectiveKind::kInformationGain);
+
+// A selector that sweeps even where a scan would be cheaper, through stages
+// that a test may have changed.
+class SweepFirst final : public Selector {
+ public:
+  using Change = void (*)(std::vector<SweepStage>&);
+
+  explicit SweepFirst(Objective objective, Change change = nullptr,
+                      const Kernels& kernels = BestKernels())
+      : objective_(objective),
+        change_(change),
+        kernels_(kernels),
+        stages_(objective, BestKernels()) {}
+
+  Selection Select(const SelectionInput& input) const override {
+    std::vector<SweepStage> stages = stages_.For(input.max_evidence);
+    if (change_ != nullptr) change_(stages);
+    Selection selection;
+    const Swept swept =
+        RunSweep(input, objective_, kernels_, stages, selection.picks);
+    RunScan(input, objective_, kernels_, swept, selection.picks);
+    return selection;
+  }
+
+ private:
+  const Objective objective_;
+  const Change change_;
+  const Kernels& kernels_;
+  const SweepStages stages_;
+};
+
+// Leaves the rest to the scan, given what was swept.
+void KeepOneStage(std::vector<SweepStage>& stages) { stages.resize(1); }
+
+// Proposes too rarely for the densest posteriors.
+void LowerHazard(std::vector<SweepStage>& stages) {
+  for (SweepStage& stage : stages) stage.hazard_bound *= 0.8;
+}
+
+void LowerDensityBound(std::vector<SweepStage>& stages) {
+  for (SweepStage& stage : stages) stage.density_bound *= 0.8;
+}
+
+// Kernels with which S is always 1: only the quadrature asks for 24 densities.
+Kernels WithoutExclusion() {
+  Kernels kernels = BestKernels();
+  kernels.densities = [](const double* alpha, const double* beta,
+                         const double* rates, size_t n, double* densities) {
+    BestKernels().densities(alpha, beta, rates, n, densities);
+    if (n == 24) std::fill(densities, densities + n, 0.0);
+  };
+  return kernels;
+}
+
+ProofState StateOf(const std::vector<Evidence>& evidence) {
+  ProofState state = FreshState(static_cast<uint32_t>(evidence.size()));
+  state.population = MakePopulation(evidence);
+  return state;
+}
+
+// Half of the posteriors as dense at a third as ten rollouts can make them.
+ProofState SharpState(uint32_t size) {
+  std::vector<Evidence> evidence(size);
+  for (uint32_t i = 0; i < size; i += 2) evidence[i] = {10.0 / 3, 20.0 / 3};
+  return StateOf(evidence);
+}
+
+ProofResult Compare(const Selector& selector, const Objective& objective,
+                    const ProofState& state, uint32_t batch, uint64_t calls,
+                    uint64_t seed) {
+  const TopSelector top(std::make_unique<ThompsonEstimator>(), objective);
+  // Other numbers for the oracle, so that the two are independent even where
+  // the scan draws outright.
+  return CompareRecords(
+      RecordSelections(top, objective, state, batch, calls, seed + 1000),
+      RecordSelections(selector, objective, state, batch, calls, seed));
+}
+
+void CheckAgrees(const Selector& selector, const Objective& objective,
+                 const ProofState& state, uint32_t batch, uint64_t calls,
+                 uint64_t seed) {
+  const ProofResult result =
+      Compare(selector, objective, state, batch, calls, seed);
+  INFO("seed " << seed << ", batch " << batch << ", " << result.ToString());
+  CHECK(result.Combined() > kFalseAlarmRate);
+}
+
+TEST_CASE("A sweep deals as the plain selector on a fresh run", "[stat]") {
+  const ProofState state = FreshState(2000);
+  CheckAgrees(SweepFirst(kGain), kGain, state, 50, 3000, 81);
+  CHECK(CoveredLengthP(
+            RecordSelections(SweepFirst(kGain), kGain, state, 50, 3000, 82),
+            kGain, 2000) > kFalseAlarmRate);
+}
+
+TEST_CASE("A sweep deals as the plain selector in the midst of training",
+          "[stat]") {
+  const ProofState state = TrainedState(2000, 50, 300);
+  for (const Objective& objective :
+       {kGain, Objective(ObjectiveKind::kVariance),
+        Objective(ObjectiveKind::kNearTarget, 0.7)}) {
+    CheckAgrees(SweepFirst(objective), objective, state, 50, 2000, 83);
+  }
+}
+
+TEST_CASE("A scan deals as the plain selector", "[stat]") {
+  const ProofState states[] = {FreshState(1000), TrainedState(1000, 25, 300),
+                               SharpState(1000)};
+  for (const ProofState& state : states) {
+    for (const uint32_t batch : {1u, 50u, 400u}) {
+      CheckAgrees(SweepSelector(kGain), kGain, state, batch, 1500, 84);
+    }
+  }
+}
+
+TEST_CASE("A scan that follows a sweep deals as the plain selector", "[stat]") {
+  const ProofState states[] = {FreshState(1000), TrainedState(1000, 25, 300),
+                               SharpState(1000)};
+  for (const ProofState& state : states) {
+    for (const Objective& objective :
+         {kGain, Objective(ObjectiveKind::kVariance)}) {
+      CheckAgrees(SweepFirst(objective, KeepOneStage), objective, state, 200,
+                  1500, 85);
+    }
+  }
+}
+
+TEST_CASE("Batches are right where posteriors avoid the mode", "[stat]") {
+  std::vector<Evidence> solved(1000);
+  std::vector<Evidence> unsolved(1000);
+  std::vector<Evidence> known(1000);
+  for (uint32_t i = 0; i < 1000; ++i) {
+    solved[i] = {8 + i % 3 * 0.9, i % 7 * 0.1};
+    unsolved[i] = {i % 5 * 0.1, 9 + i % 4 * 0.2};
+    known[i] = {0.3 * i, 300 - 0.3 * i};
+  }
+  for (const std::vector<Evidence>& evidence : {solved, unsolved, known}) {
+    CheckAgrees(SweepFirst(kGain), kGain, StateOf(evidence), 50, 1500, 86);
+    CheckAgrees(SweepSelector(kGain), kGain, StateOf(evidence), 50, 1500, 87);
+  }
+}
+
+TEST_CASE("The proof catches a sweep that leaves out S", "[stat]") {
+  const Kernels kernels = WithoutExclusion();
+  const ProofResult result = Compare(SweepFirst(kGain, nullptr, kernels), kGain,
+                                     FreshState(400), 50, 2000, 88);
+  INFO(result.ToString());
+  CHECK(result.last_deficit_p < kFalseAlarmRate);
+  // Which is why frequencies are not enough.
+  CHECK(result.dealt_p > kFalseAlarmRate);
+}
+
+TEST_CASE("The proof catches a sweep whose bound is too low", "[stat]") {
+  const ProofResult result = Compare(SweepFirst(kGain, LowerHazard), kGain,
+                                     SharpState(2000), 50, 3000, 89);
+  INFO(result.ToString());
+  CHECK(result.Combined() < kFalseAlarmRate);
+}
+
+TEST_CASE("A density above its bound ends the program", "[unit]") {
+  const ProofState state = SharpState(2000);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    // Without the test program's own handler.
+    std::signal(SIGABRT, SIG_DFL);
+    RecordSelections(SweepFirst(kGain, LowerDensityBound), kGain, state, 50, 20,
+                     90);
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGABRT);
+}
+
+TEST_CASE("The full proof of the sweep", "[.][slow]") {
+  constexpr uint64_t kCalls = kFullProofCalls;
+  const ProofState fresh = FreshState(2000);
+  const ProofState trained = TrainedState(2000, 50, 300);
+  const TopSelector top(std::make_unique<ThompsonEstimator>(), kGain);
+  const ProofRecord expected =
+      RecordSelections(top, kGain, fresh, 50, kCalls, 1091);
+  const auto compare = [&](const Selector& selector, uint64_t seed) {
+    return CompareRecords(
+        expected, RecordSelections(selector, kGain, fresh, 50, kCalls, seed));
+  };
+  const ProofResult sweep = compare(SweepFirst(kGain), 91);
+  INFO("sweep " << sweep.ToString());
+  CHECK(sweep.Combined() > kFalseAlarmRate);
+  const ProofResult scan = compare(SweepSelector(kGain), 92);
+  INFO("scan " << scan.ToString());
+  CHECK(scan.Combined() > kFalseAlarmRate);
+  const ProofResult both = compare(SweepFirst(kGain, KeepOneStage), 93);
+  INFO("both " << both.ToString());
+  CHECK(both.Combined() > kFalseAlarmRate);
+  const Kernels kernels = WithoutExclusion();
+  const ProofResult mutant = compare(SweepFirst(kGain, nullptr, kernels), 94);
+  INFO("without S " << mutant.ToString());
+  CHECK(mutant.last_deficit_p < kMutantP);
+  CHECK(mutant.dealt_p > kFalseAlarmRate);
+  CheckAgrees(SweepFirst(kGain), kGain, trained, 50, kCalls, 95);
+  CheckAgrees(SweepSelector(kGain), kGain, trained, 50, kCalls, 96);
+}
+
+}  // namespace
+}  // namespace vade::sampling
