@@ -15,6 +15,22 @@ bool MatchesTerm(const Labels& labels, const LabelTerm& term) {
 
 }  // namespace
 
+PromptCounts& PromptCounts::operator+=(const PromptCounts& other) {
+  present += other.present;
+  disabled += other.disabled;
+  in_flight += other.in_flight;
+  cooling_down += other.cooling_down;
+  return *this;
+}
+
+PromptCounts& PromptCounts::operator-=(const PromptCounts& other) {
+  present -= other.present;
+  disabled -= other.disabled;
+  in_flight -= other.in_flight;
+  cooling_down -= other.cooling_down;
+  return *this;
+}
+
 bool Matches(const Labels& labels, const LabelFilter& filter) {
   return std::all_of(filter.begin(), filter.end(), [&](const LabelTerm& term) {
     return MatchesTerm(labels, term);
@@ -34,7 +50,7 @@ uint32_t LabelSets::Acquire(const Labels& labels) {
     number = free_.back();
     free_.pop_back();
   }
-  sets_[number] = {labels, 1};
+  sets_[number] = {labels, 1, PromptCounts()};
   numbers_.emplace(labels, number);
   return number;
 }

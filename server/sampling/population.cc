@@ -1,5 +1,6 @@
 #include "server/sampling/population.h"
 
+#include <bit>
 #include <cstddef>
 #include <type_traits>
 
@@ -29,6 +30,16 @@ void Population::SetFree(uint32_t index, bool free) {
   if (this->free(index) == free) return;
   free_bits_[index / 64] ^= uint64_t{1} << (index % 64);
   free_count_ += free ? 1 : -1;
+}
+
+void Population::AppendFree(std::vector<uint32_t>& prompts) const {
+  prompts.reserve(prompts.size() + free_count_);
+  for (uint32_t word = 0; word < free_bits_.size(); ++word) {
+    for (uint64_t bits = free_bits_[word]; bits != 0; bits &= bits - 1) {
+      prompts.push_back(word * 64 +
+                        static_cast<uint32_t>(std::countr_zero(bits)));
+    }
+  }
 }
 
 }  // namespace vade::sampling

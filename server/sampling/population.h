@@ -43,6 +43,10 @@ class Population {
     return (free_bits_[index / 64] >> (index % 64) & 1) != 0;
   }
   uint64_t free_count() const { return free_count_; }
+  // So few are free that a list of them pays.
+  bool MostAreBusy() const { return free_count_ * 32 < size_; }
+  // Appends all free prompts, ascending.
+  void AppendFree(std::vector<uint32_t>& prompts) const;
 
   uint32_t label_set(uint32_t index) const { return label_sets_.Get(index); }
   // The pass that dealt the prompt last, 0 for never.

@@ -1,139 +1,211 @@
 #include "server/sampling/prompt_table.h"
 
-#include <cstring>
+#include <algorithm>
 #include <string>
-
-#include "absl/hash/hash.h"
+#include <utility>
 
 namespace vade::sampling {
-namespace {
 
-constexpr size_t kBlockBytes = size_t{64} << 10;
-
-}  // namespace
-
-size_t PromptTable::IdHash::operator()(absl::string_view id) const {
-  return absl::Hash<absl::string_view>()(id);
-}
-
-size_t PromptTable::IdHash::operator()(uint32_t index) const {
-  return absl::Hash<absl::string_view>()((*slots)[index].id());
-}
-
-bool PromptTable::IdEqual::operator()(uint32_t a, absl::string_view b) const {
-  return (*slots)[a].id() == b;
-}
-
-bool PromptTable::IdEqual::operator()(absl::string_view a, uint32_t b) const {
-  return a == (*slots)[b].id();
-}
-
-PromptTable::PromptTable() : by_id_(0, IdHash{&slots_}, IdEqual{&slots_}) {}
-
-std::optional<uint32_t> PromptTable::Find(absl::string_view id) const {
-  const auto found = by_id_.find(id);
-  if (found == by_id_.end()) return std::nullopt;
-  return *found;
-}
-
-const char* PromptTable::Keep(absl::string_view id) {
-  if (blocks_.empty() || block_used_ + id.size() > kBlockBytes) {
-    blocks_.push_back(std::make_unique<char[]>(kBlockBytes));
-    block_used_ = 0;
-  }
-  char* place = blocks_.back().get() + block_used_;
-  std::memcpy(place, id.data(), id.size());
-  block_used_ += id.size();
-  return place;
-}
-
-uint32_t PromptTable::Add(const storage::PromptInfo& info) {
-  const uint32_t index = size();
-  Slot& slot = slots_.emplace_back();
-  population_.Resize(size());
-  slot.id_bytes = Keep(info.id);
-  slot.id_size = static_cast<uint16_t>(info.id.size());
-  slot.label_set = label_sets_.Acquire(info.labels);
-  population_.SetLabelSet(index, slot.label_set);
-  slot.payload_bytes = info.payload_bytes;
-  slot.present = true;
-  slot.enabled = info.enabled;
-  by_id_.insert(index);
-  ++count_;
-  if (!slot.enabled) ++disabled_;
-  return index;
-}
-
-void PromptTable::Skip(uint32_t size) {
-  slots_.resize(size);
-  population_.Resize(size);
+storage::PromptInfo PromptTable::Info(uint32_t index) const {
+  storage::PromptInfo info;
+  info.id = std::string(id(index));
+  if (present(index)) info.labels = labels(index);
+  info.enabled = enabled(index);
+  info.deleted = !present(index);
+  info.payload_bytes = payload_bytes(index);
+  return info;
 }
 
 storage::PromptState PromptTable::State(uint32_t index) const {
-  storage::PromptState state = slots_[index].state;
+  storage::PromptState state;
   const HotState& hot = population_.hot(index);
   state.alpha = hot.alpha;
   state.beta = hot.beta;
   state.evidence_clock = hot.clock;
   state.pass = population_.pass(index);
+  if (!base_sequences_.empty()) {
+    const auto base = base_sequences_.find(index);
+    if (base != base_sequences_.end()) state.base_sequence = base->second;
+  }
+  const uint32_t row = dealt_rows_.Get(index);
+  if (row == 0) return state;
+  const DealtState& dealt = dealt_states_[row - 1];
+  state.evidence_sequence = dealt.evidence_sequence;
+  state.dealt_sequence = dealt.dealt_sequence;
+  state.dealt_clock = dealt.dealt_clock;
+  state.dealt_position = dealt.dealt_position;
+  state.deals = dealt.deals;
+  state.rollouts = dealt.rollouts;
+  state.successes = dealt.successes;
   return state;
 }
 
 void PromptTable::SetState(uint32_t index, const storage::PromptState& state) {
-  slots_[index].state = state;
   population_.SetHot(index, {state.alpha, state.beta, state.evidence_clock});
   population_.SetPass(index, state.pass);
-}
-
-void PromptTable::SetInfo(uint32_t index, const storage::PromptInfo& info) {
-  Slot& slot = slots_[index];
-  const uint32_t labels = label_sets_.Acquire(info.labels);
-  label_sets_.Release(slot.label_set);
-  slot.label_set = labels;
-  population_.SetLabelSet(index, labels);
-  slot.payload_bytes = info.payload_bytes;
-  if (slot.enabled != info.enabled) {
-    disabled_ += info.enabled ? -1 : 1;
-    slot.enabled = info.enabled;
+  if (state.base_sequence != 0) {
+    base_sequences_[index] = state.base_sequence;
+  } else if (!base_sequences_.empty()) {
+    base_sequences_.erase(index);
+  }
+  const DealtState dealt = {state.evidence_sequence, state.dealt_sequence,
+                            state.dealt_clock,       state.successes,
+                            state.dealt_position,    state.deals,
+                            state.rollouts};
+  const uint32_t row = dealt_rows_.Get(index);
+  if (row > 0) {
+    dealt_states_[row - 1] = dealt;
+  } else if (dealt != DealtState()) {
+    dealt_states_.push_back(dealt);
+    dealt_rows_.Set(index, static_cast<uint32_t>(dealt_states_.size()));
   }
 }
 
+uint32_t PromptTable::Add(const storage::PromptInfo& info) {
+  const uint32_t index = AddBuried(info.id);
+  ids_.List(index);
+  payload_bytes_.Set(index, info.payload_bytes);
+  flags_.Set(index, info.enabled ? kPresent | kEnabled : kPresent);
+  Join(index, label_sets_.Acquire(info.labels));
+  return index;
+}
+
+uint32_t PromptTable::AddBuried(absl::string_view id) {
+  const uint32_t index = size();
+  population_.Resize(index + 1);
+  ids_.Append(id);
+  return index;
+}
+
+void PromptTable::Skip(uint32_t size) {
+  population_.Resize(size);
+  while (ids_.size() < size) ids_.Append("");
+}
+
+void PromptTable::SetInfo(uint32_t index, const storage::PromptInfo& info) {
+  payload_bytes_.Set(index, info.payload_bytes);
+  ChangeFlag(index, kEnabled, info.enabled);
+  const uint32_t from = label_set(index);
+  const uint32_t to = label_sets_.Acquire(info.labels);
+  if (from != to) {
+    Count(index, false);
+    label_lists_.Left(from);
+    Join(index, to);
+  }
+  label_sets_.Release(from);
+}
+
 void PromptTable::Bury(uint32_t index) {
-  Slot& slot = slots_[index];
   SetInFlight(index, false);
-  by_id_.erase(index);
-  label_sets_.Release(slot.label_set);
-  slot.label_set = 0;
-  slot.payload_bytes = 0;
-  slot.present = false;
+  ids_.Unlist(index);
+  Count(index, false);
+  const uint32_t set = label_set(index);
+  flags_.Set(index, flags_.Get(index) & (kEnabled | kDirty));
+  payload_bytes_.Set(index, 0);
   population_.SetFree(index, false);
   population_.SetLabelSet(index, 0);
-  --count_;
-  if (!slot.enabled) --disabled_;
+  label_lists_.Left(set);
+  label_sets_.Release(set);
 }
 
 void PromptTable::SetInFlight(uint32_t index, bool in_flight) {
-  Slot& slot = slots_[index];
-  if (slot.in_flight == in_flight || !slot.present) return;
-  slot.in_flight = in_flight;
+  if (!present(index) || this->in_flight(index) == in_flight) return;
   in_flight_ += in_flight ? 1 : -1;
+  ChangeFlag(index, kInFlight, in_flight);
+}
+
+void PromptTable::SetCooldown(double cooldown, double clock) {
+  cooldown_ = cooldown;
+  for (const uint32_t index : cooling_prompts_) {
+    if (present(index)) ChangeFlag(index, kCoolingDown, false);
+  }
+  cooling_.clear();
+  cooling_prompts_.clear();
+  if (!(cooldown > 0) || dealt_states_.empty()) return;
+  std::vector<std::pair<double, uint32_t>> dealt;
+  for (uint32_t index = 0; index < size(); ++index) {
+    const uint32_t row = dealt_rows_.Get(index);
+    if (row == 0 || !present(index)) continue;
+    const DealtState& state = dealt_states_[row - 1];
+    if (state.deals > 0 && clock - state.dealt_clock < cooldown) {
+      dealt.emplace_back(state.dealt_clock, index);
+    }
+  }
+  std::sort(dealt.begin(), dealt.end());
+  for (const auto& [at, index] : dealt) {
+    StartCooldown(absl::MakeConstSpan(&index, 1), at);
+  }
+}
+
+void PromptTable::StartCooldown(absl::Span<const uint32_t> prompts,
+                                double clock) {
+  if (!(cooldown_ > 0)) return;
+  for (const uint32_t index : prompts) {
+    ChangeFlag(index, kCoolingDown, true);
+    cooling_prompts_.push_back(index);
+  }
+  if (!cooling_.empty() && cooling_.back().clock == clock) {
+    cooling_.back().prompts += prompts.size();
+  } else {
+    cooling_.push_back({clock, prompts.size()});
+  }
+}
+
+void PromptTable::EndCooldowns(double clock) {
+  while (!cooling_.empty() && !(clock - cooling_.front().clock < cooldown_)) {
+    for (size_t i = 0; i < cooling_.front().prompts; ++i) {
+      const uint32_t index = cooling_prompts_.front();
+      cooling_prompts_.pop_front();
+      if (present(index)) ChangeFlag(index, kCoolingDown, false);
+    }
+    cooling_.pop_front();
+  }
 }
 
 bool PromptTable::MarkDirty(uint32_t index) {
-  const bool was_clean = !slots_[index].dirty;
-  slots_[index].dirty = true;
+  const bool was_clean = !Has(index, kDirty);
+  SetFlag(index, kDirty, true);
   return was_clean;
 }
 
-storage::PromptInfo PromptTable::Info(uint32_t index) const {
-  const Slot& slot = slots_[index];
-  storage::PromptInfo info;
-  info.id = std::string(slot.id());
-  if (slot.present) info.labels = labels(index);
-  info.enabled = slot.enabled;
-  info.deleted = !slot.present;
-  info.payload_bytes = slot.payload_bytes;
-  return info;
+void PromptTable::SetFlag(uint32_t index, Flag flag, bool value) {
+  const uint8_t flags = flags_.Get(index);
+  flags_.Set(index, static_cast<uint8_t>(value ? flags | flag : flags & ~flag));
+}
+
+void PromptTable::ChangeFlag(uint32_t index, Flag flag, bool value) {
+  Count(index, false);
+  SetFlag(index, flag, value);
+  Count(index, true);
+}
+
+void PromptTable::Count(uint32_t index, bool in) {
+  const uint8_t flags = flags_.Get(index);
+  PromptCounts one;
+  one.present = 1;
+  if ((flags & kEnabled) == 0) {
+    one.disabled = 1;
+  } else if ((flags & kInFlight) != 0) {
+    one.in_flight = 1;
+  } else if ((flags & kCoolingDown) != 0) {
+    one.cooling_down = 1;
+  }
+  PromptCounts& of_set = label_sets_.counts(label_set(index));
+  if (in) {
+    counts_ += one;
+    of_set += one;
+  } else {
+    counts_ -= one;
+    of_set -= one;
+  }
+  population_.SetFree(index, in && one.free() > 0);
+}
+
+void PromptTable::Join(uint32_t index, uint32_t set) {
+  if (label_sets_.counts(set).present == 0) label_lists_.Created(set);
+  population_.SetLabelSet(index, set);
+  Count(index, true);
+  label_lists_.Joined(set, index);
 }
 
 }  // namespace vade::sampling

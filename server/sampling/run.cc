@@ -23,6 +23,7 @@ absl::StatusOr<std::unique_ptr<Run>> Run::Create(storage::RunRecord record,
   std::unique_ptr<Run> run(new Run(std::move(record), limits));
   const storage::RunRecord& kept = run->record_;
   run->selector_ = MakeSelector(*policy, kept.settings.target_pass_rate);
+  run->prompts_.SetCooldown(kept.settings.cooldown, run->clock());
   const std::string key = storage::RunKey(kept.number);
   run->pending_.Put(key, storage::Encode(key, kept));
   run->progress_dirty_ = true;
@@ -56,6 +57,9 @@ absl::StatusOr<RunInfo> Run::Update(const RunChange& change, absl::Time now) {
   ++record_.revision;
   record_.update_time_us = absl::ToUnixMicros(now);
   selector_ = MakeSelector(*policy, record_.settings.target_pass_rate);
+  if (change.cooldown) {
+    prompts_.SetCooldown(record_.settings.cooldown, clock());
+  }
   const std::string key = storage::RunKey(record_.number);
   pending_.Put(key, storage::Encode(key, record_));
   ++eligible_version_;  // a shorter cooldown frees prompts
@@ -123,13 +127,18 @@ void Run::TouchLease(const Batch& batch) {
 
 void Run::FlushRecords() {
   const uint32_t run = record_.number;
+  // In the order of their keys, which is quicker to write.
+  std::sort(dirty_prompts_.begin(), dirty_prompts_.end());
   for (const uint32_t index : dirty_prompts_) {
     prompts_.MarkClean(index);
-    if (!prompts_[index].present) continue;
+    if (!prompts_.present(index)) continue;
     const std::string key = storage::PromptStateKey(run, index);
     pending_.Put(key, storage::Encode(key, prompts_.State(index)));
   }
-  for (const auto& [sequence, position] : dirty_groups_) {
+  std::vector<std::pair<uint64_t, uint32_t>> groups(dirty_groups_.begin(),
+                                                    dirty_groups_.end());
+  std::sort(groups.begin(), groups.end());
+  for (const auto& [sequence, position] : groups) {
     const Batch* batch = batches_.Find(sequence);
     if (batch == nullptr) continue;
     const std::string key = storage::GroupKey(run, sequence, position);

@@ -146,6 +146,12 @@ class Run {
   absl::Status LoadGroups(const storage::Store& store);
   void AdoptInFlight();
 
+  // Parts of CheckInvariants. `leased`: by prompt, how many groups lease it.
+  absl::Status CheckPrompts(const std::vector<uint32_t>& leased) const;
+  absl::Status CheckEvidence(uint32_t index, const std::string& where) const;
+  // What a prompt adds to the counts, found the plain way.
+  PromptCounts CountsOf(uint32_t index) const;
+
   absl::Status CheckAlive() const;
   absl::Status CheckEtag(const std::string& etag) const;
   double clock() const { return progress_.clock; }
@@ -172,8 +178,9 @@ class Run {
   // `prompts`: those of the whole batch, by index.
   absl::Status CheckPayloads(const SampleRequest& request,
                              const std::vector<uint32_t>& prompts) const;
+  // `prompts`: those of the selection, in its order.
   Batch& Deal(const SampleRequest& request, const Selection& selection,
-              absl::Time now);
+              const std::vector<uint32_t>& prompts, absl::Time now);
   SampleResult DescribeSample(const Batch& batch, const Shard& shard) const;
 
   // Leases.

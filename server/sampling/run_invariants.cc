@@ -76,41 +76,77 @@ absl::Status Run::CheckInvariants() const {
     }
     batches_in_flight += !batch.ended();
   }
-  uint64_t present = 0;
-  uint64_t disabled = 0;
-  uint64_t in_flight = 0;
-  for (uint32_t index = 0; index < prompts_.size(); ++index) {
-    const PromptTable::Slot& slot = prompts_[index];
-    if (!slot.present) continue;
-    const std::string where = absl::StrCat("prompt '", slot.id(), "'");
-    ++present;
-    disabled += !slot.enabled;
-    in_flight += slot.in_flight;
-    if (slot.in_flight != (leased[index] > 0)) {
-      return Broken("a prompt is in flight while a batch leases it", where);
-    }
-    if (prompts_.Find(slot.id()) != index) {
-      return Broken("ids lead to their prompts", where);
-    }
-    const HotState& hot = prompts_.population().hot(index);
-    if (!(hot.alpha >= 0) || !(hot.beta >= 0)) {
-      return Broken("evidence is not negative", where);
-    }
-    if (hot.alpha + hot.beta > progress_.max_evidence) {
-      return Broken("no evidence is above the maximum", where);
-    }
-    if (hot.clock > clock()) {
-      return Broken("evidence is not from the future", where);
-    }
-  }
-  if (present != prompts_.count() || disabled != prompts_.disabled() ||
-      in_flight != prompts_.in_flight()) {
-    return Broken("counts of prompts are right", record_.id);
-  }
+  if (absl::Status s = CheckPrompts(leased); !s.ok()) return s;
   if (deals != batches_.deals() || batches_in_flight != batches_.in_flight() ||
       batches_.end_sequence() != progress_.next_sequence ||
       batches_.oldest_sequence() != progress_.oldest_sequence) {
     return Broken("counts of batches are right", record_.id);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run::CheckPrompts(const std::vector<uint32_t>& leased) const {
+  std::vector<PromptCounts> by_set(prompts_.label_sets().size());
+  PromptCounts all;
+  uint64_t in_flight = 0;
+  for (uint32_t index = 0; index < prompts_.size(); ++index) {
+    if (!prompts_.present(index)) {
+      if (!prompts_.population().free(index)) continue;
+      return Broken("an absent prompt is not free", absl::StrCat(index));
+    }
+    const PromptCounts counts = CountsOf(index);
+    by_set[prompts_.label_set(index)] += counts;
+    all += counts;
+    in_flight += prompts_.in_flight(index);
+    const std::string where = absl::StrCat("prompt '", prompts_.id(index), "'");
+    if (prompts_.population().free(index) != (counts.free() > 0)) {
+      return Broken("who can be dealt is free", where);
+    }
+    if (prompts_.in_flight(index) != (leased[index] > 0)) {
+      return Broken("a prompt is in flight while a batch leases it", where);
+    }
+    if (prompts_.Find(prompts_.id(index)) != index) {
+      return Broken("ids lead to their prompts", where);
+    }
+    if (absl::Status s = CheckEvidence(index, where); !s.ok()) return s;
+  }
+  if (all != prompts_.counts() || in_flight != prompts_.in_flight() ||
+      all.free() != prompts_.population().free_count()) {
+    return Broken("counts of prompts are right", record_.id);
+  }
+  for (uint32_t set = 0; set < by_set.size(); ++set) {
+    if (by_set[set] == prompts_.label_sets().counts(set)) continue;
+    return Broken("counts of each set of labels are right", record_.id);
+  }
+  return absl::OkStatus();
+}
+
+PromptCounts Run::CountsOf(uint32_t index) const {
+  const storage::PromptState state = prompts_.State(index);
+  PromptCounts counts;
+  counts.present = 1;
+  if (!prompts_.enabled(index)) {
+    counts.disabled = 1;
+  } else if (prompts_.in_flight(index)) {
+    counts.in_flight = 1;
+  } else if (state.deals > 0 &&
+             clock() - state.dealt_clock < record_.settings.cooldown) {
+    counts.cooling_down = 1;
+  }
+  return counts;
+}
+
+absl::Status Run::CheckEvidence(uint32_t index,
+                                const std::string& where) const {
+  const HotState& hot = prompts_.population().hot(index);
+  if (!(hot.alpha >= 0) || !(hot.beta >= 0)) {
+    return Broken("evidence is not negative", where);
+  }
+  if (hot.alpha + hot.beta > progress_.max_evidence) {
+    return Broken("no evidence is above the maximum", where);
+  }
+  if (hot.clock > clock()) {
+    return Broken("evidence is not from the future", where);
   }
   return absl::OkStatus();
 }

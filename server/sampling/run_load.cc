@@ -75,6 +75,7 @@ absl::StatusOr<std::unique_ptr<Run>> Run::Load(storage::RunRecord record,
   if (absl::Status s = run->LoadLeases(store, now); !s.ok()) return s;
   if (absl::Status s = run->LoadGroups(store); !s.ok()) return s;
   run->AdoptInFlight();
+  run->prompts_.SetCooldown(run->record_.settings.cooldown, run->clock());
   return run;
 }
 
@@ -115,6 +116,7 @@ absl::Status Run::LoadProgress(const storage::Store& store) {
 }
 
 absl::Status Run::LoadPrompts(const storage::Store& store) {
+  prompts_.Reserve(progress_.next_prompt_index);
   absl::Status status = ForEach(
       store, storage::RunRange(storage::Table::kPromptInfo, record_.number),
       [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
@@ -124,12 +126,14 @@ absl::Status Run::LoadPrompts(const storage::Store& store) {
         if (at.item >= progress_.next_prompt_index) {
           return Corrupt(cursor, "a prompt beyond the run's last one");
         }
-        if (!info->deleted && prompts_.Find(info->id).has_value()) {
-          return Corrupt(cursor, "two prompts with one id");
-        }
         prompts_.Skip(static_cast<uint32_t>(at.item));
-        const uint32_t index = prompts_.Add(*info);
-        if (info->deleted) prompts_.Bury(index);
+        if (info->deleted) {
+          prompts_.AddBuried(info->id);
+        } else if (prompts_.Find(info->id).has_value()) {
+          return Corrupt(cursor, "two prompts with one id");
+        } else {
+          prompts_.Add(*info);
+        }
         return absl::OkStatus();
       });
   prompts_.Skip(progress_.next_prompt_index);
@@ -144,13 +148,13 @@ absl::Status Run::LoadPromptStates(const storage::Store& store) {
             storage::DecodePromptState(cursor.key(), cursor.value());
         if (!state.ok()) return state.status();
         if (at.item >= prompts_.size() ||
-            prompts_[static_cast<uint32_t>(at.item)].id_bytes == nullptr) {
+            prompts_.id(static_cast<uint32_t>(at.item)).empty()) {
           return Corrupt(cursor, "state of a prompt that does not exist");
         }
         const uint32_t index = static_cast<uint32_t>(at.item);
         prompts_.SetState(index, *state);
         RaiseMaxEvidence({state->alpha, state->beta});
-        if (!prompts_[index].present &&
+        if (!prompts_.present(index) &&
             state->dealt_sequence < progress_.oldest_sequence) {
           // No batch names this deleted prompt any more.
           pending_.Delete(storage::PromptInfoKey(record_.number, index));

@@ -171,15 +171,14 @@ Evidence Run::EvidenceNow(uint32_t index) const {
 }
 
 PromptInfo Run::DescribePrompt(uint32_t index) const {
-  const PromptTable::Slot& slot = prompts_[index];
   const storage::PromptState state = prompts_.State(index);
   PromptInfo info;
   info.index = index;
-  info.id = std::string(slot.id());
+  info.id = std::string(prompts_.id(index));
   info.labels = prompts_.labels(index);
-  info.enabled = slot.enabled;
-  info.in_flight = slot.in_flight;
-  info.payload_bytes = slot.payload_bytes;
+  info.enabled = prompts_.enabled(index);
+  info.in_flight = prompts_.in_flight(index);
+  info.payload_bytes = prompts_.payload_bytes(index);
   info.evidence = EvidenceNow(index);
   info.posterior_mean = PosteriorMean(info.evidence);
   info.expected_egr =

@@ -11,20 +11,22 @@
 namespace vade::sampling {
 namespace {
 
-bool InView(const PromptTable::Slot& slot, PromptView view) {
+bool InView(const PromptTable& prompts, uint32_t index, PromptView view) {
   switch (view) {
     case PromptView::kAll:
       return true;
     case PromptView::kEnabled:
-      return slot.enabled;
+      return prompts.enabled(index);
     case PromptView::kDisabled:
-      return !slot.enabled;
+      return !prompts.enabled(index);
     case PromptView::kInFlight:
-      return slot.in_flight;
-    case PromptView::kNeverSolved:
-      return slot.state.rollouts > 0 && slot.state.successes == 0;
+      return prompts.in_flight(index);
+    case PromptView::kNeverSolved: {
+      const storage::PromptState state = prompts.State(index);
+      return state.rollouts > 0 && state.successes == 0;
+    }
     case PromptView::kNeverDealt:
-      return slot.state.deals == 0;
+      return prompts.State(index).deals == 0;
   }
   return false;
 }
@@ -42,12 +44,12 @@ struct Before {
 void CountLabels(const PromptTable& prompts, RunStatsInfo& stats) {
   std::vector<LabelShare> sets(prompts.label_sets().size());
   for (uint32_t index = 0; index < prompts.size(); ++index) {
-    const PromptTable::Slot& slot = prompts[index];
-    if (!slot.present) continue;
-    LabelShare& share = sets[slot.label_set];
+    if (!prompts.present(index)) continue;
+    const uint32_t deals = prompts.State(index).deals;
+    LabelShare& share = sets[prompts.label_set(index)];
     ++share.prompts;
-    share.deals += slot.state.deals;
-    share.ever_dealt += slot.state.deals > 0;
+    share.deals += deals;
+    share.ever_dealt += deals > 0;
   }
   absl::btree_map<std::pair<std::string, std::string>, LabelShare> by_label;
   for (uint32_t set = 0; set < sets.size(); ++set) {
@@ -103,9 +105,8 @@ PromptPage Run::ListPrompts(const ListPromptsQuery& query) const {
   PromptPage page;
   std::vector<PromptPosition> rest;
   for (uint32_t index = 0; index < prompts_.size(); ++index) {
-    const PromptTable::Slot& slot = prompts_[index];
-    if (!slot.present || !matches[slot.label_set] ||
-        !InView(slot, query.view)) {
+    if (!prompts_.present(index) || !matches[prompts_.label_set(index)] ||
+        !InView(prompts_, index, query.view)) {
       continue;
     }
     ++page.total;
@@ -132,8 +133,7 @@ PromptChunk Run::Export(const LabelFilter& filter, uint32_t begin,
       std::min<uint64_t>(prompts_.size(), uint64_t{begin} + kMaxExportScan);
   uint32_t index = begin;
   for (; index < end && chunk.prompts.size() < limit; ++index) {
-    const PromptTable::Slot& slot = prompts_[index];
-    if (slot.present && matches[slot.label_set]) {
+    if (prompts_.present(index) && matches[prompts_.label_set(index)]) {
       chunk.prompts.push_back(DescribePrompt(index));
     }
   }
@@ -184,15 +184,15 @@ RunStatsInfo Run::Stats() const {
     deals += batches_.Find(recent_sequence)->record.entries.size();
   }
   for (uint32_t index = 0; index < prompts_.size(); ++index) {
-    const PromptTable::Slot& slot = prompts_[index];
-    if (!slot.present) continue;
+    if (!prompts_.present(index)) continue;
+    const storage::PromptState state = prompts_.State(index);
     const double mean = PosteriorMean(EvidenceNow(index));
     ++stats.pass_rates[std::clamp(static_cast<int>(mean * kPassRateBins), 0,
                                   kPassRateBins - 1)];
-    stats.ever_dealt += slot.state.deals > 0;
-    stats.recently_dealt += slot.state.dealt_sequence > 0 &&
-                            slot.state.dealt_sequence >= recent_sequence;
-    stats.never_solved += slot.state.rollouts > 0 && slot.state.successes == 0;
+    stats.ever_dealt += state.deals > 0;
+    stats.recently_dealt +=
+        state.dealt_sequence > 0 && state.dealt_sequence >= recent_sequence;
+    stats.never_solved += state.rollouts > 0 && state.successes == 0;
   }
   CountLabels(prompts_, stats);
   return stats;

@@ -70,7 +70,7 @@ std::optional<uint32_t> Run::FindPosition(const Batch& batch,
   if (positions.empty()) {
     const std::vector<storage::BatchEntry>& entries = batch.record.entries;
     for (uint32_t i = 0; i < entries.size(); ++i) {
-      positions[prompts_[entries[i].prompt_index].id()] = i;
+      positions[prompts_.id(entries[i].prompt_index)] = i;
     }
   }
   const auto found = positions.find(prompt_id);
@@ -168,7 +168,7 @@ void Run::ApplyGroup(const ReportedGroup& reported, absl::Time now,
   const uint32_t accepted = group.rewards - before.rewards;
   const uint32_t failed = group.failed - before.failed;
   const bool late = before.state != GroupState::kInFlight;
-  const bool superseded = !prompts_[entry.prompt_index].present ||
+  const bool superseded = !prompts_.present(entry.prompt_index) ||
                           batch.sequence() < prompt.base_sequence;
   if (accepted > 0 && !superseded) UpdateEvidence(batch, position, prompt);
   if (accepted > 0) {

@@ -12,18 +12,14 @@
 
 namespace vade::sampling {
 
-// How many prompts are eligible, and why the others are not.
+// Which prompts match a filter, as a selector takes them.
 struct Run::Candidates {
+  // Those with matching labels.
+  PromptCounts matching;
+  // By number of a set of labels; empty if there is no filter.
   std::vector<bool> matching_sets;
-  uint64_t eligible = 0;
-  uint64_t total = 0;
-  uint64_t disabled = 0;
-  uint64_t filtered_out = 0;
-  uint64_t in_flight = 0;
-  uint64_t cooling_down = 0;
-
-  // Prompts that would be eligible if nothing were in flight or cooling.
-  uint64_t matching() const { return eligible + in_flight + cooling_down; }
+  std::optional<absl::Span<const uint32_t>> list;
+  std::vector<uint32_t> listed;  // room for `list`
 };
 
 namespace {
@@ -71,46 +67,46 @@ bool Run::HasRequestId(const std::string& request_id) const {
 
 Run::Candidates Run::FindCandidates(const LabelFilter& filter) {
   Candidates found;
-  found.matching_sets = prompts_.label_sets().Match(filter);
-  const double cooldown = record_.settings.cooldown;
-  for (uint32_t index = 0; index < prompts_.size(); ++index) {
-    const PromptTable::Slot& slot = prompts_[index];
-    if (!slot.present) continue;
-    ++found.total;
-    const bool cooling =
-        slot.state.deals > 0 && clock() - slot.state.dealt_clock < cooldown;
-    prompts_.SetFree(index, slot.enabled && !slot.in_flight && !cooling);
-    if (!slot.enabled) {
-      ++found.disabled;
-    } else if (!found.matching_sets[slot.label_set]) {
-      ++found.filtered_out;
-    } else if (slot.in_flight) {
-      ++found.in_flight;
-    } else if (cooling) {
-      ++found.cooling_down;
-    } else {
-      ++found.eligible;
+  found.matching = prompts_.counts();
+  if (!filter.empty()) {
+    found.matching = PromptCounts();
+    found.matching_sets = prompts_.label_sets().Match(filter);
+    std::vector<uint32_t> sets;
+    for (uint32_t set = 0; set < found.matching_sets.size(); ++set) {
+      const PromptCounts& counts = prompts_.label_sets().counts(set);
+      if (!found.matching_sets[set] || counts.present == 0) continue;
+      found.matching += counts;
+      sets.push_back(set);
     }
+    if (PromptTable::IsSmallPart(found.matching.present, prompts_.size())) {
+      found.list = prompts_.WithLabels(sets, found.listed);
+    }
+  }
+  if (!found.list.has_value() && prompts_.population().MostAreBusy()) {
+    prompts_.population().AppendFree(found.listed);
+    found.list = found.listed;
   }
   return found;
 }
 
 namespace {
 
-template <typename Candidates>
-absl::Status NotEnough(const SampleRequest& request, const Candidates& found) {
-  const bool pool_too_small = found.matching() < request.min_batch_size;
+absl::Status NotEnough(const SampleRequest& request, const PromptCounts& all,
+                       const PromptCounts& matching) {
+  const uint64_t filtered_out = all.enabled() - matching.enabled();
+  const bool pool_too_small = matching.enabled() < request.min_batch_size;
   const std::string counts = absl::StrCat(
-      "of ", found.total, " prompts ", found.disabled, " are disabled, ",
-      found.filtered_out, " filtered out, ", found.in_flight, " in flight, ",
-      found.cooling_down, " cooling down, ", found.eligible, " eligible");
-  const Metadata metadata = {{"wanted", absl::StrCat(request.min_batch_size)},
-                             {"total", absl::StrCat(found.total)},
-                             {"disabled", absl::StrCat(found.disabled)},
-                             {"filtered_out", absl::StrCat(found.filtered_out)},
-                             {"in_flight", absl::StrCat(found.in_flight)},
-                             {"cooling_down", absl::StrCat(found.cooling_down)},
-                             {"eligible", absl::StrCat(found.eligible)}};
+      "of ", all.present, " prompts ", all.disabled, " are disabled, ",
+      filtered_out, " filtered out, ", matching.in_flight, " in flight, ",
+      matching.cooling_down, " cooling down, ", matching.free(), " eligible");
+  const Metadata metadata = {
+      {"wanted", absl::StrCat(request.min_batch_size)},
+      {"total", absl::StrCat(all.present)},
+      {"disabled", absl::StrCat(all.disabled)},
+      {"filtered_out", absl::StrCat(filtered_out)},
+      {"in_flight", absl::StrCat(matching.in_flight)},
+      {"cooling_down", absl::StrCat(matching.cooling_down)},
+      {"eligible", absl::StrCat(matching.free())}};
   if (pool_too_small) {
     return MakeError(
         absl::StatusCode::kFailedPrecondition, "POOL_TOO_SMALL",
@@ -149,13 +145,14 @@ absl::StatusOr<SampleResult> Run::Sample(const SampleRequest& request,
         FormatBatchId(record_.epoch, batches_.oldest_sequence()));
   }
   const Candidates found = FindCandidates(request.filter);
-  if (found.eligible < request.min_batch_size) {
-    return NotEnough(request, found);
+  if (found.matching.free() < request.min_batch_size) {
+    return NotEnough(request, prompts_.counts(), found.matching);
   }
   SelectionInput input;
   input.population = &prompts_.population();
+  input.list = found.list;
   if (!request.filter.empty()) input.matching_sets = &found.matching_sets;
-  input.eligible_count = found.eligible;
+  input.eligible_count = found.matching.free();
   input.clock = clock();
   input.unselected_decay = record_.settings.unselected_decay;
   input.max_evidence = progress_.max_evidence;
@@ -169,7 +166,7 @@ absl::StatusOr<SampleResult> Run::Sample(const SampleRequest& request,
     picked.push_back(pick.prompt);
   }
   if (absl::Status s = CheckPayloads(request, picked); !s.ok()) return s;
-  const Batch& batch = Deal(request, selection, now);
+  const Batch& batch = Deal(request, selection, picked, now);
   SampleResult result = DescribeSample(batch, request.shard);
   ForgetOld(now);
   return result;
@@ -202,7 +199,7 @@ absl::Status Run::CheckPayloads(const SampleRequest& request,
   const auto [begin, end] = ShardRange(request.shard, prompts.size());
   uint64_t bytes = 0;
   for (uint64_t i = begin; i < end; ++i) {
-    bytes += prompts_[prompts[i]].payload_bytes;
+    bytes += prompts_.payload_bytes(prompts[i]);
   }
   if (bytes <= kMaxBatchPayloadBytes) return absl::OkStatus();
   return MakeError(
@@ -215,7 +212,7 @@ absl::Status Run::CheckPayloads(const SampleRequest& request,
 }
 
 Batch& Run::Deal(const SampleRequest& request, const Selection& selection,
-                 absl::Time now) {
+                 const std::vector<uint32_t>& prompts, absl::Time now) {
   const storage::RunSettings& settings = record_.settings;
   Batch batch;
   batch.record.sequence = batches_.end_sequence();
@@ -254,11 +251,15 @@ Batch& Run::Deal(const SampleRequest& request, const Selection& selection,
   }
   batch.groups.resize(batch.record.entries.size());
   batch.in_flight = static_cast<uint32_t>(batch.record.entries.size());
+  prompts_.StartCooldown(prompts, clock());
   progress_.clock += settings.reference_batch_size == 0
                          ? 1.0
                          : static_cast<double>(batch.in_flight) /
                                settings.reference_batch_size;
-  if (settings.cooldown > 0) ++eligible_version_;  // the clock moved on
+  if (settings.cooldown > 0) {
+    prompts_.EndCooldowns(clock());
+    ++eligible_version_;
+  }
   progress_.current_pass = selection.current_pass;
   ++progress_.batches;
   ++progress_.next_sequence;
@@ -285,7 +286,7 @@ SampleResult Run::DescribeSample(const Batch& batch, const Shard& shard) const {
   for (uint64_t i = begin; i < end; ++i) {
     const storage::BatchEntry& entry = entries[i];
     result.prompts.push_back(
-        {entry.prompt_index, std::string(prompts_[entry.prompt_index].id()),
+        {entry.prompt_index, std::string(prompts_.id(entry.prompt_index)),
          entry.estimate, entry.score, entry.mean, entry.expected_egr});
   }
   return result;

@@ -1,6 +1,8 @@
 #include "server/sampling/prompt_table.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/catch.h"
@@ -23,7 +25,7 @@ TEST_CASE("A prompt is found by its id and has the next index", "[unit]") {
   CHECK(table.size() == 5000);
   CHECK(table.count() == 5000);
   CHECK(table.Find("prompt-4321") == 4321);
-  CHECK(table[4321].id() == "prompt-4321");
+  CHECK(table.id(4321) == "prompt-4321");
   CHECK(table.Find("prompt-5000") == std::nullopt);
   CHECK(table.Find("") == std::nullopt);
 }
@@ -41,6 +43,51 @@ TEST_CASE("Ids may hold any byte and be as long as allowed", "[unit]") {
   CHECK(table.Find(std::string(255, 'x')) == std::nullopt);
 }
 
+TEST_CASE("Ids of every length keep their places", "[unit]") {
+  PromptTable table;
+  std::vector<std::string> ids;
+  for (uint32_t i = 0; i < 2000; ++i) {
+    if (i % 37 == 5) {
+      table.Skip(i + 1);
+      ids.emplace_back();
+      continue;
+    }
+    ids.push_back(absl::StrCat(i));
+    ids.back().resize(std::max<size_t>(ids.back().size(), i * 7 % 257), 'x');
+    table.Add(Info(ids.back()));
+  }
+  for (uint32_t i = 0; i < 2000; ++i) {
+    REQUIRE(table.id(i) == ids[i]);
+    if (!ids[i].empty()) REQUIRE(table.Find(ids[i]) == i);
+  }
+}
+
+TEST_CASE("The state of a prompt comes back whole", "[unit]") {
+  PromptTable table;
+  for (uint32_t i = 0; i < 5000; ++i) table.Add(Info(absl::StrCat(i)));
+  storage::PromptState state;
+  state.alpha = 1.5;
+  state.beta = 2.5;
+  state.evidence_clock = 7;
+  table.SetState(1, state);
+  CHECK(table.State(1) == state);
+  state.base_sequence = 3;
+  state.evidence_sequence = uint64_t{1} << 40;
+  state.dealt_sequence = uint64_t{1} << 41;
+  state.dealt_clock = 6.25;
+  state.dealt_position = 65535;
+  state.deals = 4;
+  state.pass = 2;
+  state.rollouts = 32;
+  state.successes = 8.5;
+  table.SetState(4999, state);
+  CHECK(table.State(4999) == state);
+  CHECK(table.State(0) == storage::PromptState());
+  CHECK(table.State(4998) == storage::PromptState());
+  table.SetState(4999, storage::PromptState());
+  CHECK(table.State(4999) == storage::PromptState());
+}
+
 TEST_CASE("A buried prompt keeps its id and its index is not given again",
           "[unit]") {
   PromptTable table;
@@ -48,8 +95,8 @@ TEST_CASE("A buried prompt keeps its id and its index is not given again",
   table.Add(Info("b"));
   table.Bury(0);
   CHECK(table.Find("a") == std::nullopt);
-  CHECK_FALSE(table[0].present);
-  CHECK(table[0].id() == "a");
+  CHECK_FALSE(table.present(0));
+  CHECK(table.id(0) == "a");
   CHECK(table.count() == 1);
   CHECK(table.Add(Info("a")) == 2);
   CHECK(table.Find("a") == 2);
@@ -64,7 +111,7 @@ TEST_CASE("Skipped indexes are absent", "[unit]") {
   table.Add(Info("a"));
   table.Skip(5);
   CHECK(table.Add(Info("b")) == 5);
-  CHECK_FALSE(table[3].present);
+  CHECK_FALSE(table.present(3));
   CHECK(table.count() == 2);
 }
 
@@ -104,11 +151,11 @@ TEST_CASE("Prompts share sets of labels, and unused sets are used again",
   table.Add(math);
   math.id = "b";
   table.Add(math);
-  CHECK(table[0].label_set == table[1].label_set);
+  CHECK(table.label_set(0) == table.label_set(1));
   storage::PromptInfo code = Info("c");
   code.labels = {{"source", "code"}};
   table.Add(code);
-  CHECK(table[2].label_set != table[0].label_set);
+  CHECK(table.label_set(2) != table.label_set(0));
   const size_t sets = table.label_sets().size();
   for (int i = 0; i < 100; ++i) {
     code.labels = {{"source", absl::StrCat(i)}};

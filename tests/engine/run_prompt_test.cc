@@ -400,5 +400,49 @@ TEST_CASE("A batch that stays in flight bounds the batches after it",
   CHECK(run->Sample(RequestOf(1), now).ok());
 }
 
+TEST_CASE("The most evidence there ever was is known after a restart",
+          "[unit]") {
+  RunFixture f;
+  CHECK(f->progress().max_evidence == 0);
+  PromptSpec spec;
+  spec.id = "imported";
+  spec.evidence = Evidence{2, 3.5};
+  f.ImportOne(spec);
+  CHECK(f->progress().max_evidence == 5.5);
+  const SampleResult batch = f.Sample(1);
+  f.ReportBatch(batch, 4);
+  const double reported = f->progress().max_evidence;
+  CHECK(reported > 8);
+  PromptChange change;
+  change.id = "imported";
+  change.evidence = Evidence{20, 0};
+  REQUIRE(f->UpdatePrompt(change, f.now()).ok());
+  change.evidence = Evidence{1, 1};
+  REQUIRE(f->UpdatePrompt(change, f.now()).ok());
+  CHECK(f->progress().max_evidence == 20);
+  REQUIRE(f.Reload().ok());
+  CHECK(f->progress().max_evidence == 20);
+}
+
+TEST_CASE("A run of before there was a maximum finds it as it loads",
+          "[unit]") {
+  RunFixture f;
+  PromptSpec spec;
+  for (int i = 0; i < 3; ++i) {
+    spec.id = absl::StrCat("p", i);
+    spec.evidence = Evidence{i + 1.0, 2};
+    f.ImportOne(spec);
+  }
+  f.Commit();
+  const std::string key = storage::ProgressKey(f->record().number);
+  storage::RunProgress progress = f->progress();
+  progress.max_evidence = 0;  // as version 1 of the record decodes
+  storage::Mutation mutation;
+  mutation.Put(key, storage::Encode(key, progress));
+  REQUIRE(f.store().Write(mutation).ok());
+  REQUIRE(f.Reload().ok());
+  CHECK(f->progress().max_evidence == 5);
+}
+
 }  // namespace
 }  // namespace vade::sampling
