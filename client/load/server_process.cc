@@ -1,6 +1,7 @@
 #include "client/load/server_process.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -122,6 +123,26 @@ absl::StatusOr<uint64_t> ServerProcess::ResidentBytes() const {
     uint64_t kibibytes = 0;
     if (!parts.empty() && absl::SimpleAtoi(parts[0], &kibibytes)) {
       return kibibytes * 1024;
+    }
+  }
+  return absl::UnavailableError("the server has ended");
+}
+
+absl::StatusOr<absl::Duration> ServerProcess::ProcessorTime() const {
+  const std::string text =
+      ReadAll(absl::StrCat("/proc/", process_->pid(), "/stat"));
+  // The name of the program, in brackets, may hold anything. After it come the
+  // state, ten numbers, and the ticks in user and in kernel mode.
+  const size_t name_end = text.rfind(')');
+  if (name_end != std::string::npos) {
+    const std::vector<std::string> parts = absl::StrSplit(
+        text.substr(name_end + 1), absl::ByChar(' '), absl::SkipEmpty());
+    int64_t user = 0;
+    int64_t kernel = 0;
+    if (parts.size() > 12 && absl::SimpleAtoi(parts[11], &user) &&
+        absl::SimpleAtoi(parts[12], &kernel)) {
+      return absl::Seconds(static_cast<double>(user + kernel) /
+                           static_cast<double>(sysconf(_SC_CLK_TCK)));
     }
   }
   return absl::UnavailableError("the server has ended");

@@ -46,6 +46,9 @@ class ServerProcess {
 
   // Memory it holds. UNAVAILABLE: it has ended.
   absl::StatusOr<uint64_t> ResidentBytes() const;
+  // Processor time that it has used since its start, all threads together, to
+  // the hundredth of a second. UNAVAILABLE: it has ended.
+  absl::StatusOr<absl::Duration> ProcessorTime() const;
 
  private:
   explicit ServerProcess(const ServerProcessOptions& options)

@@ -4,6 +4,7 @@
 //
 //   vade-rpc-benchmark --rounds=5 --seconds=2
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <iostream>
 #include <string>
@@ -32,16 +33,58 @@ struct Flags {
 
 constexpr char kBaseline[] = "gRPC callback server that does nothing";
 
+struct RoundFigures {
+  LoadFigures load;
+  // Of the server, all its threads, for one call.
+  double processor_microseconds = 0;
+};
+
 // Loads one of the two; `ours` says which.
-using Round = std::function<absl::StatusOr<LoadFigures>(bool ours)>;
+using Round = std::function<absl::StatusOr<RoundFigures>(bool ours)>;
+
+// Runs `load` and measures what it costs the server of `subject`.
+absl::StatusOr<RoundFigures> Measure(
+    const Subject& subject,
+    const std::function<absl::StatusOr<LoadFigures>()>& load) {
+  const auto before = subject.server->ProcessorTime();
+  const auto figures = load();
+  const auto after = subject.server->ProcessorTime();
+  if (!figures.ok()) return figures.status();
+  if (!before.ok()) return before.status();
+  if (!after.ok()) return after.status();
+  return RoundFigures{
+      *figures, absl::ToDoubleMicroseconds(*after - *before) / figures->calls};
+}
+
+// The four figures of a kind of call.
+struct CallComparisons {
+  explicit CallComparisons(const std::string& name)
+      : rate(name + "_rate", "calls/s", kBaseline),
+        processor(name + "_server_time", "us/call", kBaseline),
+        median(name + "_p50", "ms", kBaseline),
+        tail(name + "_p99", "ms", kBaseline) {}
+
+  void AddRound(const RoundFigures& ours, const RoundFigures& bare) {
+    rate.AddRound(ours.load.CallsPerSecond(), bare.load.CallsPerSecond());
+    processor.AddRound(ours.processor_microseconds,
+                       bare.processor_microseconds);
+    median.AddRound(load::Percentile(ours.load.milliseconds, 0.5),
+                    load::Percentile(bare.load.milliseconds, 0.5));
+    tail.AddRound(load::Percentile(ours.load.milliseconds, 0.99),
+                  load::Percentile(bare.load.milliseconds, 0.99));
+  }
+
+  Comparison rate;
+  Comparison processor;
+  Comparison median;
+  Comparison tail;
+};
 
 // One round to warm up, then those that count; who comes first alternates.
 absl::Status Compare(const std::string& name, const Flags& flags,
                      const LoadShape& shape, uint64_t prompt_count,
                      const Round& round) {
-  Comparison rate(name + "_rate", "calls/s", kBaseline);
-  Comparison median(name + "_p50", "ms", kBaseline);
-  Comparison tail(name + "_p99", "ms", kBaseline);
+  CallComparisons figures(name);
   for (int i = -1; i < flags.rounds; ++i) {
     const bool ours_first = i % 2 == 0;
     const auto first = round(ours_first);
@@ -49,15 +92,11 @@ absl::Status Compare(const std::string& name, const Flags& flags,
     const auto second = round(!ours_first);
     if (!second.ok()) return second.status();
     if (i < 0) continue;
-    const LoadFigures& ours = ours_first ? *first : *second;
-    const LoadFigures& bare = ours_first ? *second : *first;
-    rate.AddRound(ours.CallsPerSecond(), bare.CallsPerSecond());
-    median.AddRound(load::Percentile(ours.milliseconds, 0.5),
-                    load::Percentile(bare.milliseconds, 0.5));
-    tail.AddRound(load::Percentile(ours.milliseconds, 0.99),
-                  load::Percentile(bare.milliseconds, 0.99));
+    figures.AddRound(ours_first ? *first : *second,
+                     ours_first ? *second : *first);
   }
-  for (Comparison* comparison : {&rate, &median, &tail}) {
+  for (Comparison* comparison :
+       {&figures.rate, &figures.processor, &figures.median, &figures.tail}) {
     comparison->AddContext("in_flight", shape.in_flight);
     comparison->AddContext("prompts", static_cast<double>(prompt_count));
     comparison->Print();
@@ -74,12 +113,14 @@ absl::Status CompareSampling(const Flags& flags, Subject& ours, Subject& bare,
                            .max_calls = prompt_count / 2 / batch_size,
                            .max_duration = absl::Seconds(flags.seconds)};
   return Compare(
-      absl::StrCat("sample_batch_", batch_size), flags, shape, prompt_count,
-      [&](bool of_ours) -> absl::StatusOr<LoadFigures> {
+      absl::StrCat("sample_batch_", batch_size, "_of_", prompt_count), flags,
+      shape, prompt_count, [&](bool of_ours) -> absl::StatusOr<RoundFigures> {
         Subject& subject = of_ours ? ours : bare;
         std::vector<std::string> batch_ids;
-        auto figures =
-            LoadSampling(*subject.connections, batch_size, shape, &batch_ids);
+        auto figures = Measure(subject, [&] {
+          return LoadSampling(*subject.connections, batch_size, shape,
+                              &batch_ids);
+        });
         if (!figures.ok() || !of_ours) return figures;
         const absl::Status released =
             ReleaseAll(*subject.connections, batch_ids);
@@ -93,14 +134,19 @@ absl::Status CompareSingleReports(const Flags& flags, Subject& ours,
                                   Subject& bare, uint64_t prompt_count) {
   const LoadShape shape = {.in_flight = flags.in_flight,
                            .max_duration = absl::Seconds(flags.seconds)};
+  // No more rollouts than a quick server can take in a round.
+  const uint64_t batch_count =
+      std::min<uint64_t>(prompt_count / 2 / flags.batch_size, 100);
   return Compare(
-      "report_rewards_1", flags, shape, prompt_count,
-      [&](bool of_ours) -> absl::StatusOr<LoadFigures> {
-        const auto batches = SampleBatches(*ours.client, flags.batch_size,
-                                           prompt_count / 2 / flags.batch_size);
+      absl::StrCat("report_rewards_1_of_", prompt_count), flags, shape,
+      prompt_count, [&](bool of_ours) -> absl::StatusOr<RoundFigures> {
+        const auto batches =
+            SampleBatches(*ours.client, flags.batch_size, batch_count);
         if (!batches.ok()) return batches.status();
-        auto figures = LoadSingleReports(
-            of_ours ? *ours.connections : *bare.connections, *batches, shape);
+        Subject& subject = of_ours ? ours : bare;
+        auto figures = Measure(subject, [&] {
+          return LoadSingleReports(*subject.connections, *batches, shape);
+        });
         const absl::Status released =
             ReleaseAll(*ours.connections, BatchIds(*batches));
         if (!released.ok()) return released;
