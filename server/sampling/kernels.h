@@ -56,13 +56,15 @@ struct Kernels {
                double* alpha, double* beta);
 
   // Where in [low, high], a part of (0, 1), the density of each posterior is
-  // greatest: its mode, or the end next to it.
+  // greatest: its mode, or the end next to it. And the slope of the density's
+  // logarithm there, about 0 at a mode.
   void (*peaks)(double low, double high, const double* alpha,
-                const double* beta, size_t n, double* rates);
+                const double* beta, size_t n, double* rates, double* slopes);
 
   // The density of Beta(alpha + 1, beta + 1) at each rate in (0, 1), evidence
-  // up to 1e7. Relative error below 1e-11 + 1e-15 * (alpha + beta) times the
-  // logarithms involved; 0 where it is below 1e-300.
+  // up to 1e9. Relative error below 1e-12 * (1 + alpha + beta) and, where
+  // alpha + beta is large, near 1e-15 times the logarithm's terms; 0 where the
+  // density is below 1e-300.
   void (*densities)(const double* alpha, const double* beta,
                     const double* rates, size_t n, double* densities);
 };

@@ -69,6 +69,19 @@ inline Doubles Select(Mask where, Doubles yes, Doubles no) {
   return where ? yes : no;
 }
 
+inline Doubles SquareRoot(Doubles x) {
+#if defined(__AVX512F__) && VADE_LANES == 8
+  return __builtin_bit_cast(
+      Doubles, _mm512_maskz_sqrt_pd(0xff, __builtin_bit_cast(__m512d, x)));
+#elif defined(__AVX2__) && VADE_LANES == 4
+  return __builtin_bit_cast(Doubles,
+                            _mm256_sqrt_pd(__builtin_bit_cast(__m256d, x)));
+#else
+  for (size_t i = 0; i < kLanes; ++i) x[i] = __builtin_sqrt(x[i]);
+  return x;
+#endif
+}
+
 // 64-bit products of the low 32 bits.
 inline Words Multiply32(Words a, uint32_t b) {
 #if defined(__AVX512F__) && VADE_LANES == 8
@@ -201,15 +214,17 @@ void FadeAll(double clock, double log_decay, const double* clocks, size_t n,
 }
 
 void Peaks(double low, double high, const double* alpha, const double* beta,
-           size_t n, double* rates) {
+           size_t n, double* rates, double* slopes) {
   for (size_t i = 0; i < n; i += kLanes) {
     const Doubles a = Load(alpha + i);
-    const Doubles total = a + Load(beta + i);
+    const Doubles b = Load(beta + i);
+    const Doubles total = a + b;
     // Any place is as good as another for a flat posterior.
-    Doubles rate = a / Select(total > 0.0, total, Doubles{} + 1.0);
-    rate = Select(rate < low, Doubles{} + low, rate);
-    rate = Select(rate > high, Doubles{} + high, rate);
+    const Doubles mode = a / Select(total > 0.0, total, Doubles{} + 1.0);
+    Doubles rate = Select(mode < low, Doubles{} + low, mode);
+    rate = Select(mode > high, Doubles{} + high, rate);
     Store(rate, rates + i);
+    Store((a - total * rate) / (rate * (1.0 - rate)), slopes + i);
   }
 }
 
@@ -230,32 +245,34 @@ inline Doubles StirlingRest(Doubles y) {
                                     z * (1.0 / 1188 - z * (691.0 / 360360))))));
 }
 
-// The logarithm of the beta function at (alpha + 1, beta + 1). Each of its
-// three gamma functions is taken six steps up, where Stirling's series is good.
-inline Doubles LogBeta(Doubles alpha, Doubles beta) {
-  constexpr double kHalfLogTwoPi = 0.91893853320467274178;
-  const Doubles a = alpha + 7.0;
-  const Doubles b = beta + 7.0;
-  const Doubles c = alpha + beta + 8.0;
-  // One division for the three reciprocals.
-  const Doubles inverse = 1.0 / (a * b * c);
-  const Doubles steps = RisingProduct(alpha + 1.0) * RisingProduct(beta + 1.0) /
-                        RisingProduct(alpha + beta + 2.0);
-  return (a - 0.5) * LogOf(a) + (b - 0.5) * LogOf(b) - (c - 0.5) * LogOf(c) +
-         (kHalfLogTwoPi - 6.0) +
-         (StirlingRest(b * c * inverse) + StirlingRest(a * c * inverse) -
-          StirlingRest(a * b * inverse)) -
-         LogOf(steps);
-}
-
+// With a = alpha + 7, b = beta + 7 and c = alpha + beta + 8, where Stirling's
+// series is good for all three gamma functions of the density, six steps up:
+// all powers of a, b and c but those of the evidence itself come to one factor
+// without a logarithm.
 void Densities(const double* alpha, const double* beta, const double* rates,
                size_t n, double* densities) {
+  constexpr double kConstant = 6 - 0.91893853320467274178;  // less log(2 pi)/2
   for (size_t i = 0; i < n; i += kLanes) {
-    const Doubles a = Load(alpha + i);
-    const Doubles b = Load(beta + i);
+    const Doubles x = Load(alpha + i);
+    const Doubles y = Load(beta + i);
     const Doubles p = Load(rates + i);
-    Store(ExpOf(a * LogOf(p) + b * LogOf(1.0 - p) - LogBeta(a, b)),
-          densities + i);
+    const Doubles a = x + 7.0;
+    const Doubles b = y + 7.0;
+    const Doubles c = x + y + 8.0;
+    // One division for the three reciprocals.
+    const Doubles inverse = 1.0 / (a * b * c);
+    const Doubles ratio = c * c * inverse;  // c / (a b)
+    const Doubles square = ratio * ratio;
+    const Doubles factor = RisingProduct(x + 1.0) * RisingProduct(y + 1.0) *
+                           (square * square * square) * c * SquareRoot(ratio) /
+                           RisingProduct(x + y + 2.0);
+    const Doubles rest = StirlingRest(b * c * inverse) +
+                         StirlingRest(a * c * inverse) -
+                         StirlingRest(a * b * inverse);
+    const Doubles exponent = x * LogOf(p * (b * ratio)) +
+                             y * LogOf((1.0 - p) * (a * ratio)) +
+                             (kConstant - rest);
+    Store(factor * ExpOf(exponent), densities + i);
   }
 }
 

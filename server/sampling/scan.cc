@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -96,30 +97,33 @@ class Scanner {
     target_.outer = WindowOf(objective_, worst);
     target_.inner = swept_.window;
     target_.length = target_.outer.length() - target_.inner.length();
+    low_ = InRange(objective_.mode() - target_.outer.left);
+    high_ = InRange(objective_.mode() + target_.outer.right);
   }
 
   // Draws for those of the block whose draw may lie in the target.
   void FindCandidates() {
     const size_t padded = Padded(count_);
-    const double low = InRange(objective_.mode() - target_.outer.left);
-    const double high = InRange(objective_.mode() + target_.outer.right);
     std::array<uint32_t, kBlock> blocks{};
     std::array<uint64_t, kBlock> chances;
     std::array<uint64_t, kBlock> places;
     std::array<double, kBlock> uniforms;
-    std::array<double, kBlock> rates;
-    std::array<double, kBlock> bounds;
+    std::array<double, kBlock> peaks;
+    std::array<double, kBlock> slopes;
+    std::array<double, kBlock> densities;
     kernels_.random_words(base_, blocks.data(), prompts_.data(), padded,
                           chances.data(), places.data());
     kernels_.uniforms(chances.data(), padded, uniforms.data());
-    kernels_.peaks(low, high, alpha_.data(), beta_.data(), padded,
-                   rates.data());
-    kernels_.densities(alpha_.data(), beta_.data(), rates.data(), padded,
-                       bounds.data());
-    const double scale = kMargin * target_.length / (1 - swept_.mass_bound);
+    kernels_.peaks(low_, high_, alpha_.data(), beta_.data(), padded,
+                   peaks.data(), slopes.data());
+    kernels_.densities(alpha_.data(), beta_.data(), peaks.data(), padded,
+                       densities.data());
+    const double scale = kMargin / (1 - swept_.mass_bound);
     found_ = 0;
     for (size_t i = 0; i < count_; ++i) {
-      const double bound = bounds[i] * scale;
+      const double steep = std::abs(slopes[i]) * target_.length;
+      const double bound =
+          densities[i] * scale * target_.length / std::max(steep, 1.0);
       if (bound >= 1) {
         DrawOutside(i);
       } else if (uniforms[i] < bound) {
@@ -127,6 +131,8 @@ class Scanner {
         found_alpha_[found_] = alpha_[i];
         found_beta_[found_] = beta_[i];
         found_chances_[found_] = uniforms[i];
+        found_edges_[found_] = peaks[i];
+        found_slopes_[found_] = steep > 1 ? slopes[i] : 0;
         found_places_[found_++] = places[i];
       }
     }
@@ -135,24 +141,42 @@ class Scanner {
 
   void OfferFound() {
     const size_t padded = Padded(found_);
+    std::array<double, kBlock> uniforms;
+    std::array<double, kBlock> gaps;
     std::array<double, kBlock> rates;
     std::array<double, kBlock> densities;
-    kernels_.uniforms(found_places_.data(), padded, rates.data());
-    for (size_t i = 0; i < padded; ++i) rates[i] = RateAt(rates[i]);
     for (size_t i = found_; i < padded; ++i) {
-      found_alpha_[i] = found_beta_[i] = 0;
+      found_alpha_[i] = found_beta_[i] = found_slopes_[i] = 0;
+      found_places_[i] = 0;
+    }
+    kernels_.uniforms(found_places_.data(), padded, uniforms.data());
+    kernels_.exponentials(found_places_.data(), padded, gaps.data());
+    for (size_t i = 0; i < padded; ++i) {
+      const double slope = found_slopes_[i];
+      rates[i] = InRange(slope == 0 ? RateAt(uniforms[i])
+                                    : found_edges_[i] - gaps[i] / slope);
     }
     kernels_.densities(found_alpha_.data(), found_beta_.data(), rates.data(),
                        padded, densities.data());
     for (size_t i = 0; i < found_; ++i) {
-      const double mass = target_.length * densities[i];
+      const double slope = found_slopes_[i];
+      if (slope != 0 && !IsInTarget(rates[i])) continue;
+      // The density of the proposal is 1 / length, or |slope| e^-gap.
+      const double mass =
+          densities[i] *
+          (slope == 0 ? target_.length : 1 / (std::abs(slope) * uniforms[i]));
       const double chance = found_chances_[i];
-      // Less than the probability of a draw outside what was swept, S, is not
-      // needed where 1 or its least value decide.
+      // The probability of a draw outside what was swept, S, is not needed
+      // where 1 or its least value decide.
       if (chance * (1 - swept_.mass_bound) > mass) continue;
       if (chance > mass && chance * Outside(i) > mass) continue;
       Offer(found_prompts_[i], rates[i]);
     }
+  }
+
+  bool IsInTarget(double rate) const {
+    return rate >= low_ && rate <= high_ &&
+           objective_.Deficit(rate) >= swept_.deficit;
   }
 
   // S for found prompt i.
@@ -168,7 +192,7 @@ class Scanner {
     const double along = place * target_.length - target_.left_length();
     const double distance =
         along < 0 ? along - target_.inner.left : along + target_.inner.right;
-    return InRange(objective_.mode() + distance);
+    return objective_.mode() + distance;
   }
 
   // An outright draw for prompt i of the block.
@@ -205,6 +229,8 @@ class Scanner {
   BestCandidates best_;
   Target target_;
   double target_deficit_ = 2;  // above all
+  double low_ = 0;             // ends of the target's outer window
+  double high_ = 1;
 
   // The block of prompts, by column.
   size_t count_ = 0;
@@ -218,6 +244,8 @@ class Scanner {
   std::array<double, kBlock> found_alpha_;
   std::array<double, kBlock> found_beta_;
   std::array<double, kBlock> found_chances_;
+  std::array<double, kBlock> found_edges_;
+  std::array<double, kBlock> found_slopes_;
   std::array<uint64_t, kBlock> found_places_{};
 };
 

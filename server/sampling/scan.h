@@ -4,10 +4,14 @@
 // whether its draw can be in there, against a bound of its density, and only
 // if so, where.
 //
-// For a prompt of density f and a window of length L with max f = F in it: with
-// u uniform and p uniform in the window, {u <= L f(p)} happens with exactly the
-// probability that a draw lies in the window, and p is then distributed as
-// such a draw. u > L F rules it out at the cost of one density.
+// For a prompt of density f and any density q that covers the window: with u
+// uniform and p drawn from q, {p in the window and u <= f(p) / q(p)} happens
+// with exactly the probability that a draw lies in the window, and p is then
+// distributed as such a draw. u > sup f / q rules it out beforehand, at the
+// cost of one density f. Two kinds of q keep that supremum low: uniform where
+// the posterior's mode is in or near the window, and an exponential that falls
+// from the window's edge where the mode is beyond it: log f is concave, so its
+// tangent at the edge is above it.
 #ifndef VADE_SERVER_SAMPLING_SCAN_H_
 #define VADE_SERVER_SAMPLING_SCAN_H_
 

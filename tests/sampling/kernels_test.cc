@@ -71,9 +71,11 @@ std::vector<uint64_t> AllResults(const Kernels& kernels, Columns columns) {
                columns.alpha.data(), columns.beta.data());
   keep(columns.alpha);
   keep(columns.beta);
+  std::vector<double> slopes(kSize);
   kernels.peaks(0.25, 0.4, columns.alpha.data(), columns.beta.data(), kSize,
-                values.data());
+                values.data(), slopes.data());
   keep(values);
+  keep(slopes);
   kernels.densities(columns.alpha.data(), columns.beta.data(),
                     columns.rates.data(), kSize, values.data());
   keep(values);
@@ -150,16 +152,22 @@ TEST_CASE("Peaks are where the density within a window is greatest", "[unit]") {
   Columns columns(100);
   columns.alpha[0] = columns.beta[0] = 0;
   std::vector<double> peaks(kSize);
+  std::vector<double> slopes(kSize);
   BestKernels().peaks(kLow, kHigh, columns.alpha.data(), columns.beta.data(),
-                      kSize, peaks.data());
+                      kSize, peaks.data(), slopes.data());
   for (size_t i = 0; i < kSize; ++i) {
     const boost::math::beta_distribution<double> posterior(columns.alpha[i] + 1,
                                                            columns.beta[i] + 1);
     REQUIRE(peaks[i] >= kLow);
     REQUIRE(peaks[i] <= kHigh);
     const double greatest = boost::math::pdf(posterior, peaks[i]);
+    REQUIRE(slopes[i] == Approx(columns.alpha[i] / peaks[i] -
+                                columns.beta[i] / (1 - peaks[i]))
+                             .epsilon(1e-9)
+                             .margin(1e-9));
     for (const double rate : {kLow, 0.3, 0.35, kHigh}) {
-      REQUIRE(boost::math::pdf(posterior, rate) <= greatest * (1 + 1e-12));
+      REQUIRE(boost::math::pdf(posterior, rate) <=
+              greatest * std::exp(slopes[i] * (rate - peaks[i])) * (1 + 1e-11));
     }
   }
 }
