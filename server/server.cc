@@ -75,6 +75,7 @@ struct Server::Parts {
   Parts(const ServerOptions& options, storage::Store& real_store,
         const sampling::Clock& real_clock)
       : clock(real_clock),
+        limits(options.limits),
         store(real_store, metrics),
         pool(std::make_unique<sampling::WorkerPool>(ThreadsOf(options))),
         service(CallContext{gate, metrics, *pool, clock, watch_timer}),
@@ -89,6 +90,7 @@ struct Server::Parts {
   void AwaitCalls(absl::Duration grace);
 
   const sampling::Clock& clock;
+  const sampling::RunLimits limits;
   Metrics metrics;
   MeteredStore store;
   Gate gate;
@@ -147,7 +149,7 @@ absl::Status Server::Parts::Expose(const std::string& address) {
 
 void Server::Parts::Load() {
   const auto start = std::chrono::steady_clock::now();
-  auto opened = sampling::RunRegistry::Open(store, *pool, clock);
+  auto opened = sampling::RunRegistry::Open(store, *pool, clock, limits);
   const absl::Status status = opened.status();
   LoadSummary summary;
   if (status.ok()) {

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/sampling/clock.h"
+#include "server/sampling/limits.h"
 #include "server/sampling/run_registry.h"
 #include "storage/store.h"
 
@@ -40,6 +41,8 @@ struct ServerOptions {
   // Where Prometheus may scrape, host:port; empty: nowhere.
   std::string metrics_address;
   TlsOptions tls;
+  // No flag sets these: a server has the defaults, tests set less.
+  sampling::RunLimits limits;
 };
 
 // What was loaded.

@@ -56,7 +56,8 @@ GroupState EndedAs(BatchState state) {
 
 absl::StatusOr<std::unique_ptr<Run>> Run::Load(storage::RunRecord record,
                                                const storage::Store& store,
-                                               absl::Time now) {
+                                               absl::Time now,
+                                               RunLimits limits) {
   absl::StatusOr<Policy> policy = FindPolicy(record.settings.policy);
   if (!policy.ok()) {
     return MakeError(
@@ -64,7 +65,7 @@ absl::StatusOr<std::unique_ptr<Run>> Run::Load(storage::RunRecord record,
         absl::StrCat("run '", record.id, "': ", policy.status().message()),
         {{"run", record.id}});
   }
-  std::unique_ptr<Run> run(new Run(std::move(record)));
+  std::unique_ptr<Run> run(new Run(std::move(record), limits));
   run->selector_ =
       MakeSelector(*policy, run->record_.settings.target_pass_rate);
   if (absl::Status s = run->LoadProgress(store); !s.ok()) return s;

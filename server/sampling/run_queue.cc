@@ -41,19 +41,21 @@ struct RunQueue::SampleCall {
 };
 
 RunQueue::RunQueue(std::unique_ptr<Run> run, storage::Store& store,
-                   WorkerPool& pool, const Clock& clock)
+                   WorkerPool& pool, const Clock& clock, RunLimits limits)
     : store_(store),
       pool_(pool),
       clock_(clock),
+      limits_(limits),
       run_id_(run->record().id),
       run_number_(run->record().number),
       run_(std::move(run)) {}
 
 std::shared_ptr<RunQueue> RunQueue::Make(std::unique_ptr<Run> run,
                                          storage::Store& store,
-                                         WorkerPool& pool, const Clock& clock) {
+                                         WorkerPool& pool, const Clock& clock,
+                                         RunLimits limits) {
   return std::shared_ptr<RunQueue>(
-      new RunQueue(std::move(run), store, pool, clock));
+      new RunQueue(std::move(run), store, pool, clock, limits));
 }
 
 void RunQueue::Sample(SampleRequest request, absl::Time wait_until,
@@ -108,7 +110,7 @@ void RunQueue::Enqueue(Call call) {
 
 RunQueue::Place RunQueue::Push(Call& call) {
   MutexLock lock(mu_);
-  if (queue_.size() >= kMaxQueuedCalls) return Place::kNone;
+  if (queue_.size() >= limits_.queued_calls) return Place::kNone;
   queue_.push_back(std::move(call));
   ++counts_.calls;
   const bool first = !scheduled_;
@@ -177,7 +179,7 @@ bool RunQueue::TrySample(const std::shared_ptr<SampleCall>& call,
     }
   }
   if (call->waiting) return false;
-  if (waiting_.size() >= kMaxWaitingCalls) {
+  if (waiting_.size() >= limits_.waiting_calls) {
     call->result = Overloaded("for prompts");
     return true;
   }
