@@ -238,6 +238,11 @@ Server::~Server() { parts_->Shutdown(absl::ZeroDuration()); }
 
 int Server::port() const { return parts_->port; }
 
+int Server::metrics_port() const {
+  if (parts_->exposer == nullptr) return 0;
+  return parts_->exposer->GetListeningPorts().front();
+}
+
 const sampling::RunRegistry* Server::registry() const {
   absl::StatusOr<sampling::RunRegistry*> registry = parts_->gate.Registry();
   return registry.ok() ? *registry : nullptr;

@@ -30,6 +30,9 @@ struct TlsOptions {
   std::string key_file;
   // If set, clients must show a certificate that one of these signed.
   std::string client_ca_file;
+  // How often the files are looked at; whole seconds, at least one. No flag
+  // sets it; tests do not want to wait as long.
+  absl::Duration refresh_interval = absl::Seconds(10);
 };
 
 struct ServerOptions {
@@ -67,6 +70,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const;
+  // Where metrics are served; 0 if they are not.
+  int metrics_port() const;
 
   // The runs, for those in the same process; null until they are loaded.
   const sampling::RunRegistry* registry() const;
