@@ -191,7 +191,7 @@ bool RunQueue::TrySample(const std::shared_ptr<SampleCall>& call,
 void RunQueue::ServeWaiting(absl::Time now, std::vector<Call>& applied) {
   // As of now: what the calls below free or cool down is for the next time.
   const uint64_t version = run_->eligible_version();
-  const bool changed = version != served_version_;
+  bool changed = version != served_version_;
   std::vector<const LabelFilter*> blocked;
   std::deque<std::shared_ptr<SampleCall>> still_waiting;
   for (const std::shared_ptr<SampleCall>& call : waiting_) {
@@ -209,6 +209,7 @@ void RunQueue::ServeWaiting(absl::Time now, std::vector<Call>& applied) {
       answered = TrySample(call, now);
     }
     if (answered) {
+      changed = true;  // those behind may have waited for this call alone
       applied.push_back({true, nullptr, [call](const absl::Status& written) {
                            call->Finish(written);
                          }});
