@@ -149,6 +149,8 @@ TEST_CASE("an address that cannot be had is exit code 1 and named", "[unit]") {
 
 TEST_CASE("a store that a newer program wrote is exit code 1, and says so",
           "[unit]") {
+  const std::string key = GENERATE(storage::RunKey(1), storage::RegistryKey());
+  INFO(storage::TableName(key));
   const TempFolder folder;
   {
     storage::RocksDbOptions options;
@@ -156,7 +158,6 @@ TEST_CASE("a store that a newer program wrote is exit code 1, and says so",
     auto store = storage::OpenRocksDbStore(options);
     REQUIRE(store.ok());
     storage::Mutation mutation;
-    const std::string key = storage::RunKey(1);
     mutation.Put(key, storage::Sealed(key, "\x64 unknown fields"));
     REQUIRE((*store)->Write(mutation).ok());
   }
