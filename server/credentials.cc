@@ -12,9 +12,6 @@ namespace {
 
 namespace tls = grpc::experimental;
 
-// How often the files are looked at for a new certificate.
-constexpr unsigned int kRefreshSeconds = 10;
-
 absl::Status CheckReadable(const char* what, const std::string& file) {
   if (std::ifstream(file).good()) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -41,7 +38,8 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
   if (!status.ok()) return status;
   auto provider = std::make_shared<tls::FileWatcherCertificateProvider>(
       options.key_file, options.cert_file, options.client_ca_file,
-      kRefreshSeconds);
+      static_cast<unsigned int>(
+          absl::ToInt64Seconds(options.refresh_interval)));
   tls::TlsServerCredentialsOptions credentials(provider);
   credentials.watch_identity_key_cert_pairs();
   if (mutual) {

@@ -75,6 +75,7 @@ struct Server::Parts {
   Parts(const ServerOptions& options, storage::Store& real_store,
         const sampling::Clock& real_clock)
       : clock(real_clock),
+        limits(options.limits),
         store(real_store, metrics),
         pool(std::make_unique<sampling::WorkerPool>(ThreadsOf(options))),
         service(CallContext{gate, metrics, *pool, clock, watch_timer}),
@@ -89,6 +90,7 @@ struct Server::Parts {
   void AwaitCalls(absl::Duration grace);
 
   const sampling::Clock& clock;
+  const sampling::RunLimits limits;
   Metrics metrics;
   MeteredStore store;
   Gate gate;
@@ -147,7 +149,7 @@ absl::Status Server::Parts::Expose(const std::string& address) {
 
 void Server::Parts::Load() {
   const auto start = std::chrono::steady_clock::now();
-  auto opened = sampling::RunRegistry::Open(store, *pool, clock);
+  auto opened = sampling::RunRegistry::Open(store, *pool, clock, limits);
   const absl::Status status = opened.status();
   LoadSummary summary;
   if (status.ok()) {
@@ -235,6 +237,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 Server::~Server() { parts_->Shutdown(absl::ZeroDuration()); }
 
 int Server::port() const { return parts_->port; }
+
+int Server::metrics_port() const {
+  if (parts_->exposer == nullptr) return 0;
+  return parts_->exposer->GetListeningPorts().front();
+}
 
 const sampling::RunRegistry* Server::registry() const {
   absl::StatusOr<sampling::RunRegistry*> registry = parts_->gate.Registry();

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/sampling/clock.h"
+#include "server/sampling/limits.h"
 #include "server/sampling/run_registry.h"
 #include "storage/store.h"
 
@@ -29,6 +30,9 @@ struct TlsOptions {
   std::string key_file;
   // If set, clients must show a certificate that one of these signed.
   std::string client_ca_file;
+  // How often the files are looked at; whole seconds, at least one. No flag
+  // sets it; tests do not want to wait as long.
+  absl::Duration refresh_interval = absl::Seconds(10);
 };
 
 struct ServerOptions {
@@ -40,6 +44,8 @@ struct ServerOptions {
   // Where Prometheus may scrape, host:port; empty: nowhere.
   std::string metrics_address;
   TlsOptions tls;
+  // No flag sets these: a server has the defaults, tests set less.
+  sampling::RunLimits limits;
 };
 
 // What was loaded.
@@ -64,6 +70,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   int port() const;
+  // Where metrics are served; 0 if they are not.
+  int metrics_port() const;
 
   // The runs, for those in the same process; null until they are loaded.
   const sampling::RunRegistry* registry() const;

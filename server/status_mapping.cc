@@ -1,11 +1,13 @@
 #include "server/status_mapping.h"
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/sampling/error.h"
+#include "storage/keys.h"
 
 namespace vade::server {
 namespace {
@@ -40,7 +42,12 @@ absl::Status WithReason(const absl::Status& status) {
   if (status.ok() || !sampling::ErrorReason(status).empty()) return status;
   const char* reason = StorageReason(status.code());
   if (*reason == '\0') return status;
-  return sampling::MakeError(status.code(), reason, status.message());
+  sampling::Metadata metadata;
+  if (const std::optional<std::string> key = storage::KeyOf(status)) {
+    metadata = {{"table", storage::TableName(*key)},
+                {"key", storage::KeyInHex(*key)}};
+  }
+  return sampling::MakeError(status.code(), reason, status.message(), metadata);
 }
 
 absl::Status Appended(const absl::Status& status, absl::string_view text) {

@@ -14,7 +14,8 @@ inline constexpr char kErrorDomain[] = "vade.sampler.v1";
 // google.rpc.ErrorInfo, its reason a name of ErrorReason. Errors that came
 // without a reason get the one their code has in the store: DATA_LOSS
 // CORRUPT_RECORD, UNAVAILABLE STORAGE_FAILED, FAILED_PRECONDITION NEWER_FORMAT;
-// other codes have none, and then no ErrorInfo is sent.
+// other codes have none, and then no ErrorInfo is sent. Those about one record
+// get its table and key as metadata.
 grpc::Status ToGrpc(const absl::Status& status);
 
 // `status` with a reason, as ToGrpc would give it.

@@ -1,5 +1,6 @@
 #include "server/store_check.h"
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -10,8 +11,20 @@
 
 namespace vade::server {
 
+namespace {
+
+absl::Status CheckRegistry(const storage::Store& store) {
+  const std::string key = storage::RegistryKey();
+  const absl::StatusOr<std::optional<std::string>> value = store.Get(key);
+  if (!value.ok() || !value->has_value()) return value.status();
+  return storage::DecodeRegistry(key, **value).status();
+}
+
+}  // namespace
+
 absl::Status CheckStore(storage::Store& store, const sampling::Clock& clock,
                         std::ostream& out) {
+  if (absl::Status s = CheckRegistry(store); !s.ok()) return s;
   storage::KeyRange range = storage::TableRange(storage::Table::kRun);
   const std::unique_ptr<storage::Cursor> cursor =
       store.Scan(std::move(range.begin), std::move(range.end));

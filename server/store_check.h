@@ -10,9 +10,9 @@
 
 namespace vade::server {
 
-// Loads every run of `store`, checks all invariants, and writes a line for each
-// run to `out`. The first error: one of loading, or INTERNAL naming run and
-// invariant. Changes nothing in the store.
+// Loads all that a server loads from `store`, checks all invariants, and writes
+// a line for each run to `out`. The first error: one of loading, or INTERNAL
+// naming run and invariant. Changes nothing in the store.
 absl::Status CheckStore(storage::Store& store, const sampling::Clock& clock,
                         std::ostream& out);
 

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "boost/crc.hpp"
 #include "storage/bytes.h"
@@ -35,9 +34,13 @@ uint32_t Checksum(std::string_view key, std::string_view body) {
 }
 
 std::string Describe(std::string_view key) {
-  return absl::StrCat(
-      TableName(key), " record ",
-      absl::BytesToHexString(absl::string_view(key.data(), key.size())));
+  return absl::StrCat(TableName(key), " record ", KeyInHex(key));
+}
+
+absl::Status Damaged(std::string_view key, absl::string_view what) {
+  return AboutKey(
+      absl::DataLossError(absl::StrCat(Describe(key), " is damaged: ", what)),
+      key);
 }
 
 // FieldWriter and FieldReader have the same functions, so that the fields of
@@ -278,24 +281,27 @@ struct Unsealed {
 absl::StatusOr<Unsealed> Unseal(std::string_view key, std::string_view value,
                                 uint8_t newest) {
   if (value.size() < kEnvelopeBytes) {
-    return absl::DataLossError(
-        absl::StrCat(Describe(key), " is damaged: it has ", value.size(),
-                     " bytes, fewer than a version and a checksum take"));
+    return Damaged(
+        key, absl::StrCat("it has ", value.size(),
+                          " bytes, fewer than a version and a checksum take"));
   }
   const std::string_view body = value.substr(0, value.size() - kChecksumBytes);
   const uint32_t stored = ByteReader(value.substr(body.size())).FixedU32();
   const uint32_t computed = Checksum(key, body);
   if (stored != computed) {
-    return absl::DataLossError(
-        absl::StrCat(Describe(key), " is damaged: its checksum is ",
-                     absl::Hex(stored, absl::kZeroPad8), ", its bytes give ",
-                     absl::Hex(computed, absl::kZeroPad8)));
+    return Damaged(key, absl::StrCat("its checksum is ",
+                                     absl::Hex(stored, absl::kZeroPad8),
+                                     ", its bytes give ",
+                                     absl::Hex(computed, absl::kZeroPad8)));
   }
   const uint8_t version = static_cast<uint8_t>(body[0]);
   if (version < 1 || version > newest) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        Describe(key), " has version ", version, ", this program knows ",
-        newest == 1 ? "version 1" : absl::StrCat("versions 1 to ", newest)));
+    return AboutKey(
+        absl::FailedPreconditionError(absl::StrCat(
+            Describe(key), " has version ", version, ", this program knows ",
+            newest == 1 ? "version 1"
+                        : absl::StrCat("versions 1 to ", newest))),
+        key);
   }
   return Unsealed{version, body.substr(1)};
 }
@@ -320,9 +326,10 @@ absl::StatusOr<Record> DecodeRecord(std::string_view key,
   Record record;
   Fields(io, record);
   if (!in.ok() || in.remaining() != 0) {
-    return absl::DataLossError(absl::StrCat(
-        Describe(key), " is damaged: its checksum is right, its ", value.size(),
-        " bytes are not a record of version ", body->version));
+    return Damaged(
+        key,
+        absl::StrCat("its checksum is right, its ", value.size(),
+                     " bytes are not a record of version ", body->version));
   }
   return record;
 }

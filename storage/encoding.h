@@ -9,7 +9,7 @@
 // Each Decode returns DATA_LOSS, naming the table and the key in hex, if the
 // checksum or the length is wrong or a field holds what no Encode writes; and
 // FAILED_PRECONDITION, naming both versions, if the record is intact and of a
-// version that this program does not know.
+// version that this program does not know. KeyOf gives the key of both.
 #ifndef VADE_STORAGE_ENCODING_H_
 #define VADE_STORAGE_ENCODING_H_
 

@@ -1,16 +1,17 @@
 #include "storage/keys.h"
 
-#include <optional>
-
 #include "absl/status/status.h"
+#include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "storage/bytes.h"
 
 namespace vade::storage {
 namespace {
 
 constexpr std::string_view kFormatName = "format";
+constexpr absl::string_view kKeyUrl = "vade.storage/key";
 
 enum class ItemWidth { kNone, kU32, kU64 };
 
@@ -151,9 +152,10 @@ absl::StatusOr<KeyParts> ParseKey(std::string_view key) {
     if (shape->has_position) parts.position = reader.BigEndianU32();
   }
   if (!shape.has_value() || !reader.ok() || reader.remaining() != 0) {
-    return absl::DataLossError(absl::StrCat(
-        "the store has a key that nothing writes: ", TableName(key), " ",
-        absl::BytesToHexString(absl::string_view(key.data(), key.size()))));
+    return AboutKey(absl::DataLossError(absl::StrCat(
+                        "the store has a key that nothing writes: ",
+                        TableName(key), " ", KeyInHex(key))),
+                    key);
   }
   return parts;
 }
@@ -193,6 +195,22 @@ KeyRange ItemRange(Table table, uint32_t run, uint64_t begin_item,
 std::string TableName(std::string_view key) {
   const std::optional<Shape> shape = ShapeOf(key);
   return shape.has_value() ? shape->name : "unknown";
+}
+
+std::string KeyInHex(std::string_view key) {
+  return absl::BytesToHexString(absl::string_view(key.data(), key.size()));
+}
+
+absl::Status AboutKey(absl::Status error, std::string_view key) {
+  error.SetPayload(kKeyUrl,
+                   absl::Cord(absl::string_view(key.data(), key.size())));
+  return error;
+}
+
+std::optional<std::string> KeyOf(const absl::Status& error) {
+  const auto key = error.GetPayload(kKeyUrl);
+  if (!key.has_value()) return std::nullopt;
+  return std::string(*key);
 }
 
 }  // namespace vade::storage

@@ -8,9 +8,11 @@
 #define VADE_STORAGE_KEYS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace vade::storage {
@@ -78,6 +80,14 @@ KeyRange ItemRange(Table table, uint32_t run, uint64_t begin_item,
 
 // "group" and so on, for messages; "unknown" if no table has this key.
 std::string TableName(std::string_view key);
+// For messages too.
+std::string KeyInHex(std::string_view key);
+
+// `error`, which is not OK, as one about the record of `key`: it carries the
+// key for a program, beside its text.
+absl::Status AboutKey(absl::Status error, std::string_view key);
+// The key that AboutKey gave to `error`; nullopt if it gave none.
+std::optional<std::string> KeyOf(const absl::Status& error);
 
 }  // namespace vade::storage
 

@@ -15,8 +15,9 @@ class ExplainPromptCommand : public Command {
   CommandText Text() const override {
     return {"explain", "prompt", "Say why a prompt is dealt, or is not",
             "vadectl explain prompt gsm8k question-17",
-            "--output=json gives the answer of GetPrompt, which all of it "
-            "follows from."};
+            "--output=json gives the answer of GetPrompt as \"prompt\", and "
+            "as\n\"posterior_interval\" where its pass rate is with a "
+            "probability of 0.95."};
   }
   void AddFlags(CLI::App& app) override {
     AddRunArgument(app, run_);
@@ -29,7 +30,10 @@ class ExplainPromptCommand : public Command {
     get_prompt.set_name(client::PromptName(run_, prompt_));
     auto prompt = (*client)->GetPrompt(get_prompt);
     if (!prompt.ok()) return prompt.status();
-    if (session.json()) return session.PrintJson(*prompt);
+    if (session.json()) {
+      session.out() << ExplainAsJson(*prompt) << "\n";
+      return absl::OkStatus();
+    }
     api::GetRunRequest get_run;
     get_run.set_name(client::RunName(run_));
     auto run = (*client)->GetRun(get_run);

@@ -1,6 +1,7 @@
 #include "client/cli/explanation.h"
 
 #include <boost/math/distributions/beta.hpp>
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +20,8 @@ using sampler::v1::Prompt;
 using sampler::v1::Run;
 
 constexpr int kTextWidth = 80;
+// What the central interval leaves out on each side.
+constexpr double kTail = 0.025;
 
 const Group* FindGroup(const Batch& batch, const std::string& prompt_id) {
   for (const Group& group : batch.groups()) {
@@ -131,8 +134,8 @@ Interval CentralInterval(const sampler::v1::Evidence& evidence) {
                        policies::evaluation_error<policies::ignore_error>>;
   const boost::math::beta_distribution<double, Policy> posterior(
       evidence.alpha() + 1, evidence.beta() + 1);
-  return {boost::math::quantile(posterior, 0.025),
-          boost::math::quantile(posterior, 0.975)};
+  return {boost::math::quantile(posterior, kTail),
+          boost::math::quantile(posterior, 1 - kTail)};
 }
 
 std::string Explain(const Run& run, const Prompt& prompt,
@@ -164,6 +167,18 @@ std::string Explain(const Run& run, const Prompt& prompt,
                             DescribeGroup(*group, last_batch->group_size()));
   }
   return text + RenderProperties(properties, columns);
+}
+
+std::string ExplainAsJson(const Prompt& prompt) {
+  const Interval interval = CentralInterval(prompt.evidence());
+  const nlohmann::ordered_json json = {
+      {"prompt",
+       nlohmann::ordered_json::parse(ToJson(prompt, /*pretty=*/false))},
+      {"posterior_interval",
+       {{"probability", 1 - 2 * kTail},
+        {"low", interval.low},
+        {"high", interval.high}}}};
+  return json.dump(1);
 }
 
 }  // namespace vade::cli

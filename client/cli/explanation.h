@@ -26,6 +26,11 @@ std::string Explain(const sampler::v1::Run& run,
                     const sampler::v1::Prompt& prompt,
                     const sampler::v1::Batch* last_batch, int columns);
 
+// The same for programs, as indented JSON: `prompt` is the message that
+// GetPrompt gave, as ToJson has it; `posterior_interval` is the interval above,
+// as `low`, `high` and its `probability`. Pure, thread-safe.
+std::string ExplainAsJson(const sampler::v1::Prompt& prompt);
+
 }  // namespace vade::cli
 
 #endif  // VADE_CLIENT_CLI_EXPLANATION_H_

@@ -70,6 +70,15 @@ inline constexpr size_t kMaxWaitingCalls = 16384;
 inline constexpr size_t kMaxCallsPerCommit = 4096;
 inline constexpr size_t kMaxCommitBytes = size_t{8} << 20;
 
+// Those limits of one run and its queue that no test could reach: a server has
+// the defaults, tests set less.
+struct RunLimits {
+  uint64_t prompts = kMaxPromptsPerRun;
+  uint64_t batches = kMaxBatchesPerRun;
+  size_t queued_calls = kMaxQueuedCalls;
+  size_t waiting_calls = kMaxWaitingCalls;
+};
+
 }  // namespace vade::sampling
 
 #endif  // VADE_SERVER_SAMPLING_LIMITS_H_

@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/sampling/batch_table.h"
+#include "server/sampling/limits.h"
 #include "server/sampling/prompt_table.h"
 #include "server/sampling/requests.h"
 #include "server/sampling/run_stats.h"
@@ -32,12 +33,6 @@
 #include "storage/types.h"
 
 namespace vade::sampling {
-
-// The limits of a run that a test cannot reach; a server has the defaults.
-struct RunLimits {
-  uint64_t prompts = kMaxPromptsPerRun;
-  uint64_t batches = kMaxBatchesPerRun;
-};
 
 class Run {
  public:
@@ -52,7 +47,8 @@ class Run {
   // clock went back between two lives of the server, is cut to that.
   static absl::StatusOr<std::unique_ptr<Run>> Load(storage::RunRecord record,
                                                    const storage::Store& store,
-                                                   absl::Time now);
+                                                   absl::Time now,
+                                                   RunLimits limits = {});
 
   const storage::RunRecord& record() const { return record_; }
 
@@ -135,7 +131,7 @@ class Run {
   // A group that a report names, found and checked.
   struct ReportedGroup;
 
-  explicit Run(storage::RunRecord record, RunLimits limits = {});
+  Run(storage::RunRecord record, RunLimits limits);
 
   // Loading, one table each; called in this order.
   absl::Status LoadProgress(const storage::Store& store);

@@ -19,11 +19,10 @@ using storage::GroupState;
 
 // A record that decodes, and does not fit the others.
 absl::Status Corrupt(const storage::Cursor& at, absl::string_view what) {
-  const std::string key(at.key());
-  const std::string table = storage::TableName(key);
+  const std::string table = storage::TableName(at.key());
   return MakeError(absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
                    absl::StrCat("table ", table, ": ", what),
-                   {{"table", table}});
+                   {{"table", table}, {"key", storage::KeyInHex(at.key())}});
 }
 
 using Visit = std::function<absl::Status(const storage::KeyParts&,
@@ -57,7 +56,8 @@ GroupState EndedAs(BatchState state) {
 
 absl::StatusOr<std::unique_ptr<Run>> Run::Load(storage::RunRecord record,
                                                const storage::Store& store,
-                                               absl::Time now) {
+                                               absl::Time now,
+                                               RunLimits limits) {
   absl::StatusOr<Policy> policy = FindPolicy(record.settings.policy);
   if (!policy.ok()) {
     return MakeError(
@@ -65,7 +65,7 @@ absl::StatusOr<std::unique_ptr<Run>> Run::Load(storage::RunRecord record,
         absl::StrCat("run '", record.id, "': ", policy.status().message()),
         {{"run", record.id}});
   }
-  std::unique_ptr<Run> run(new Run(std::move(record)));
+  std::unique_ptr<Run> run(new Run(std::move(record), limits));
   run->selector_ =
       MakeSelector(*policy, run->record_.settings.target_pass_rate);
   if (absl::Status s = run->LoadProgress(store); !s.ok()) return s;
@@ -87,7 +87,7 @@ absl::Status Run::LoadProgress(const storage::Store& store) {
     return MakeError(
         absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
         absl::StrCat("run '", record_.id, "' has no progress record"),
-        {{"table", "progress"}});
+        {{"table", "progress"}, {"key", storage::KeyInHex(key)}});
   }
   absl::StatusOr<storage::RunProgress> progress =
       storage::DecodeProgress(key, **value);
@@ -189,10 +189,12 @@ absl::Status Run::LoadBatches(const storage::Store& store) {
       });
   if (!status.ok()) return status;
   if (batches_.end_sequence() == progress_.next_sequence) return status;
-  return MakeError(absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
-                   absl::StrCat("run '", record_.id, "': batch ",
-                                batches_.end_sequence(), " is missing"),
-                   {{"table", "batch"}});
+  const uint64_t missing = batches_.end_sequence();
+  return MakeError(
+      absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
+      absl::StrCat("run '", record_.id, "': batch ", missing, " is missing"),
+      {{"table", "batch"},
+       {"key", storage::KeyInHex(storage::BatchKey(record_.number, missing))}});
 }
 
 absl::Status Run::LoadLeases(const storage::Store& store, absl::Time now) {

@@ -41,19 +41,21 @@ struct RunQueue::SampleCall {
 };
 
 RunQueue::RunQueue(std::unique_ptr<Run> run, storage::Store& store,
-                   WorkerPool& pool, const Clock& clock)
+                   WorkerPool& pool, const Clock& clock, RunLimits limits)
     : store_(store),
       pool_(pool),
       clock_(clock),
+      limits_(limits),
       run_id_(run->record().id),
       run_number_(run->record().number),
       run_(std::move(run)) {}
 
 std::shared_ptr<RunQueue> RunQueue::Make(std::unique_ptr<Run> run,
                                          storage::Store& store,
-                                         WorkerPool& pool, const Clock& clock) {
+                                         WorkerPool& pool, const Clock& clock,
+                                         RunLimits limits) {
   return std::shared_ptr<RunQueue>(
-      new RunQueue(std::move(run), store, pool, clock));
+      new RunQueue(std::move(run), store, pool, clock, limits));
 }
 
 void RunQueue::Sample(SampleRequest request, absl::Time wait_until,
@@ -108,7 +110,7 @@ void RunQueue::Enqueue(Call call) {
 
 RunQueue::Place RunQueue::Push(Call& call) {
   MutexLock lock(mu_);
-  if (queue_.size() >= kMaxQueuedCalls) return Place::kNone;
+  if (queue_.size() >= limits_.queued_calls) return Place::kNone;
   queue_.push_back(std::move(call));
   ++counts_.calls;
   const bool first = !scheduled_;
@@ -178,7 +180,7 @@ bool RunQueue::TrySample(const std::shared_ptr<SampleCall>& call,
     }
   }
   if (call->waiting) return false;
-  if (waiting_.size() >= kMaxWaitingCalls) {
+  if (waiting_.size() >= limits_.waiting_calls) {
     call->result = Overloaded("for prompts");
     return true;
   }
@@ -190,7 +192,7 @@ bool RunQueue::TrySample(const std::shared_ptr<SampleCall>& call,
 void RunQueue::ServeWaiting(absl::Time now, std::vector<Call>& applied) {
   // As of now: what the calls below free or cool down is for the next time.
   const uint64_t version = run_->eligible_version();
-  const bool changed = version != served_version_;
+  bool changed = version != served_version_;
   std::vector<const LabelFilter*> blocked;
   std::deque<std::shared_ptr<SampleCall>> still_waiting;
   for (const std::shared_ptr<SampleCall>& call : waiting_) {
@@ -208,6 +210,7 @@ void RunQueue::ServeWaiting(absl::Time now, std::vector<Call>& applied) {
       answered = TrySample(call, now);
     }
     if (answered) {
+      changed = true;  // those behind may have waited for this call alone
       applied.push_back({true, nullptr, [call](const absl::Status& written) {
                            call->Finish(written);
                          }});

@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/sampling/clock.h"
+#include "server/sampling/limits.h"
 #include "server/sampling/requests.h"
 #include "server/sampling/run.h"
 #include "server/sampling/worker_pool.h"
@@ -52,7 +53,8 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   // was deleted. `store`, `pool` and `clock` outlive it.
   static std::shared_ptr<RunQueue> Make(std::unique_ptr<Run> run,
                                         storage::Store& store, WorkerPool& pool,
-                                        const Clock& clock);
+                                        const Clock& clock,
+                                        RunLimits limits = {});
 
   // `done` is called exactly once, on a worker, after the effects of `op` and
   // of everything before it are durable. It must not block; what is slow is
@@ -93,7 +95,7 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   struct SampleCall;
 
   RunQueue(std::unique_ptr<Run> run, storage::Store& store, WorkerPool& pool,
-           const Clock& clock);
+           const Clock& clock, RunLimits limits);
 
   template <typename T>
   void Enqueue(bool changes,
@@ -118,6 +120,7 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   storage::Store& store_;
   WorkerPool& pool_;
   const Clock& clock_;
+  const RunLimits limits_;
   const std::string run_id_;
   const uint32_t run_number_;
 

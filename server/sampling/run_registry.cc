@@ -12,12 +12,18 @@
 namespace vade::sampling {
 
 RunRegistry::RunRegistry(storage::Store& store, WorkerPool& pool,
-                         const Clock& clock)
-    : store_(store), pool_(pool), clock_(clock), creations_(pool) {}
+                         const Clock& clock, RunLimits limits)
+    : store_(store),
+      pool_(pool),
+      clock_(clock),
+      limits_(limits),
+      creations_(pool) {}
 
 absl::StatusOr<std::unique_ptr<RunRegistry>> RunRegistry::Open(
-    storage::Store& store, WorkerPool& pool, const Clock& clock) {
-  std::unique_ptr<RunRegistry> registry(new RunRegistry(store, pool, clock));
+    storage::Store& store, WorkerPool& pool, const Clock& clock,
+    RunLimits limits) {
+  std::unique_ptr<RunRegistry> registry(
+      new RunRegistry(store, pool, clock, limits));
   if (absl::Status s = registry->Load(); !s.ok()) return s;
   return registry;
 }
@@ -43,9 +49,9 @@ absl::Status RunRegistry::Load() {
     if (!record.ok()) return record.status();
     const std::string id = record->id;
     absl::StatusOr<std::unique_ptr<Run>> run =
-        Run::Load(*std::move(record), store_, clock_.Now());
+        Run::Load(*std::move(record), store_, clock_.Now(), limits_);
     if (!run.ok()) return run.status();
-    runs[id] = RunQueue::Make(*std::move(run), store_, pool_, clock_);
+    runs[id] = RunQueue::Make(*std::move(run), store_, pool_, clock_, limits_);
   }
   if (!cursor->status().ok()) return cursor->status();
   MutexLock lock(mu_);
@@ -96,7 +102,8 @@ absl::StatusOr<RunInfo> RunRegistry::CreateNow(const std::string& run_id,
   record->update_time_us = record->create_time_us;
   const storage::RegistryRecord numbers = {record->number + 1,
                                            record->epoch + 1};
-  absl::StatusOr<std::unique_ptr<Run>> run = Run::Create(*std::move(record));
+  absl::StatusOr<std::unique_ptr<Run>> run =
+      Run::Create(*std::move(record), limits_);
   if (!run.ok()) return run.status();
   const RunInfo info = (*run)->Info();
   storage::Mutation mutation = (*run)->TakeMutation();
@@ -108,7 +115,8 @@ absl::StatusOr<RunInfo> RunRegistry::CreateNow(const std::string& run_id,
         absl::StrCat("run '", run_id, "' was not created: ", s.message()));
   }
   MutexLock lock(mu_);
-  runs_[run_id] = RunQueue::Make(*std::move(run), store_, pool_, clock_);
+  runs_[run_id] =
+      RunQueue::Make(*std::move(run), store_, pool_, clock_, limits_);
   return info;
 }
 

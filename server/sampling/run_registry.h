@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/sampling/clock.h"
+#include "server/sampling/limits.h"
 #include "server/sampling/run_queue.h"
 #include "server/sampling/serial_queue.h"
 #include "server/sampling/worker_pool.h"
@@ -26,11 +27,12 @@ namespace vade::sampling {
 
 class RunRegistry {
  public:
-  // Loads every run. `store`, `pool` and `clock` outlive the registry.
-  // DATA_LOSS (CORRUPT_RECORD), FAILED_PRECONDITION (NEWER_FORMAT),
+  // Loads every run; each has `limits`. `store`, `pool` and `clock` outlive the
+  // registry. DATA_LOSS (CORRUPT_RECORD), FAILED_PRECONDITION (NEWER_FORMAT),
   // UNAVAILABLE.
   static absl::StatusOr<std::unique_ptr<RunRegistry>> Open(
-      storage::Store& store, WorkerPool& pool, const Clock& clock);
+      storage::Store& store, WorkerPool& pool, const Clock& clock,
+      RunLimits limits = {});
 
   // Creates a run; `settings` as ResolveSettings made them. `done` gets the
   // run once it is durable. ALREADY_EXISTS (RUN_EXISTS), RESOURCE_EXHAUSTED
@@ -59,7 +61,8 @@ class RunRegistry {
       uint32_t run_number, const std::vector<uint32_t>& prompt_indexes) const;
 
  private:
-  RunRegistry(storage::Store& store, WorkerPool& pool, const Clock& clock);
+  RunRegistry(storage::Store& store, WorkerPool& pool, const Clock& clock,
+              RunLimits limits);
 
   absl::Status Load();
   // The number and epoch of a new run, or why there can be none.
@@ -71,6 +74,7 @@ class RunRegistry {
   storage::Store& store_;
   WorkerPool& pool_;
   const Clock& clock_;
+  const RunLimits limits_;
 
   mutable Mutex mu_;
   absl::btree_map<std::string, std::shared_ptr<RunQueue>> runs_

@@ -1,8 +1,10 @@
 #include "client/cli/explanation.h"
 
 #include <boost/math/special_functions/beta.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 
+#include "client/cli/format.h"
 #include "tests/catch.h"
 
 namespace vade::cli {
@@ -45,6 +47,22 @@ TEST_CASE("The central interval holds 95 % of the posterior", "[unit]") {
             Approx(0.025));
     }
   }
+}
+
+TEST_CASE("As JSON, a prompt is as the server sent it, with the interval",
+          "[unit]") {
+  sampler::v1::Prompt prompt = MakePrompt();
+  prompt.mutable_evidence()->set_alpha(3);
+  prompt.mutable_evidence()->set_beta(8.4);
+  prompt.set_rollout_count(uint64_t{1} << 60);
+  const auto json = nlohmann::ordered_json::parse(ExplainAsJson(prompt));
+  CHECK(json.size() == 2);
+  CHECK(json["prompt"] == nlohmann::ordered_json::parse(ToJson(prompt, false)));
+  CHECK(json["prompt"]["rollout_count"] == "1152921504606846976");
+  const Interval interval = CentralInterval(prompt.evidence());
+  CHECK(json["posterior_interval"]["low"] == interval.low);
+  CHECK(json["posterior_interval"]["high"] == interval.high);
+  CHECK(json["posterior_interval"]["probability"] == Approx(0.95));
 }
 
 TEST_CASE("A prompt that nobody saw says so", "[unit]") {

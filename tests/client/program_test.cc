@@ -258,6 +258,20 @@ TEST_CASE("Health is an exit code", "[unit]") {
   CHECK(Has(result.err, "UNAVAILABLE"));
 }
 
+TEST_CASE("An explanation as JSON has the interval of the posterior",
+          "[unit]") {
+  FakeSampler fake;
+  REQUIRE(RunProgram("create run a", &fake).exit == 0);
+  REQUIRE(RunProgram("import prompts a -", &fake, "{\"id\": \"q1\"}\n").exit ==
+          0);
+  const Result result = RunProgram("explain prompt a q1 --output=json", &fake);
+  CHECK(result.exit == 0);
+  const auto json = nlohmann::json::parse(result.out);
+  CHECK(json["prompt"]["id"] == "q1");
+  CHECK(json["posterior_interval"]["low"] == Approx(0.025));
+  CHECK(json["posterior_interval"]["high"] == Approx(0.975));
+}
+
 TEST_CASE("Batches, prompts and statistics are shown", "[unit]") {
   FakeSampler fake;
   REQUIRE(RunProgram("create run a", &fake).exit == 0);

@@ -342,6 +342,7 @@ TEST_CASE("A load that meets any damaged record is data loss", "[unit]") {
     REQUIRE(f.store().Write(damage).ok());
     const auto loaded = Run::Load(record, f.store(), f.now());
     CHECK(absl::IsDataLoss(loaded.status()));
+    CHECK(storage::KeyOf(loaded.status()) == key);
     damage.Clear();
     damage.Put(key, value);
     REQUIRE(f.store().Write(damage).ok());

@@ -181,6 +181,28 @@ TEST_CASE("A call that waits is answered when its time is over", "[unit]") {
   CHECK(f.Info().batches == 1);
 }
 
+TEST_CASE("A call that stops waiting makes way for those behind it", "[unit]") {
+  const bool cancelled = GENERATE(false, true);
+  QueueFixture f(2);
+  REQUIRE(f.SampleNow(RequestOf(1)).ok());
+  auto cancel = std::make_shared<std::atomic<bool>>(false);
+  Call<SampleResult> large;
+  Call<SampleResult> small;
+  f.Sample(RequestOf(2), absl::Seconds(10), large, cancel);
+  f.Sample(RequestOf(1), absl::Hours(1), small);
+  f.Info();
+  CHECK_FALSE(small.answered());
+  if (cancelled) {
+    cancel->store(true);
+  } else {
+    f.clock().Advance(absl::Seconds(10));
+  }
+  f.Tick();
+  CHECK_FALSE(large.Wait().ok());
+  REQUIRE(small.answered());
+  CHECK(small.Wait().ok());
+}
+
 TEST_CASE("A call that waits is served when a lease expires", "[unit]") {
   QueueFixture f(1);
   REQUIRE(f.SampleNow(RequestOf(1)).ok());

@@ -7,8 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "storage/keys.h"
+#include "storage/rocksdb_store.h"
 #include "tests/catch.h"
 #include "tests/client/child_process.h"
+#include "tests/storage/sealed.h"
 #include "tests/storage/temp_folder.h"
 
 namespace vade::server {
@@ -142,6 +145,34 @@ TEST_CASE("an address that cannot be had is exit code 1 and named", "[unit]") {
   CHECK(child.exit == 1);
   CHECK(child.out == "");
   CHECK(child.err.find("203.0.113.1:1") != std::string::npos);
+}
+
+TEST_CASE("a store that a newer program wrote is exit code 1, and says so",
+          "[unit]") {
+  const std::string key = GENERATE(storage::RunKey(1), storage::RegistryKey());
+  INFO(storage::TableName(key));
+  const TempFolder folder;
+  {
+    storage::RocksDbOptions options;
+    options.path = folder / "data";
+    auto store = storage::OpenRocksDbStore(options);
+    REQUIRE(store.ok());
+    storage::Mutation mutation;
+    mutation.Put(key, storage::Sealed(key, "\x64 unknown fields"));
+    REQUIRE((*store)->Write(mutation).ok());
+  }
+  const std::vector<std::string> serve = {VADE_SERVER_PROGRAM, "--data",
+                                          folder / "data", "--address",
+                                          "127.0.0.1:0"};
+  std::vector<std::string> check = serve;
+  check.push_back("--check");
+  for (const std::vector<std::string>& arguments : {serve, check}) {
+    const client::ChildResult child = client::RunChild(arguments);
+    INFO(child.err);
+    CHECK(child.exit == 1);
+    CHECK(child.err.find("has version 100, this program knows version 1") !=
+          std::string::npos);
+  }
 }
 
 }  // namespace

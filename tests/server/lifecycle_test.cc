@@ -116,6 +116,22 @@ TEST_CASE("nothing opens the gate again after a drain", "[unit]") {
   CHECK(gate.Registry().ok());
 }
 
+TEST_CASE("one long call more than the server holds is refused", "[unit]") {
+  class Idle : public LongCall {
+    void OnDrain() override {}
+  };
+  Gate gate;
+  std::vector<std::shared_ptr<LongCall>> calls;
+  for (size_t i = 0; i < Gate::kMaxLongCalls; ++i) {
+    calls.push_back(std::make_shared<Idle>());
+    REQUIRE(gate.Join(calls.back()).ok());
+  }
+  CHECK(sampling::ErrorReason(gate.Join(std::make_shared<Idle>())) ==
+        "OVERLOADED");
+  gate.Leave(calls.back().get());
+  CHECK(gate.Join(std::make_shared<Idle>()).ok());
+}
+
 TEST_CASE("what was answered is there after a restart", "[unit]") {
   ServiceFixture service;
   service.CreateRun("r");

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/log.h"
@@ -12,6 +13,7 @@
 #include "server/resource_names.h"
 #include "server/sampling/error.h"
 #include "server/status_mapping.h"
+#include "storage/keys.h"
 #include "tests/catch.h"
 #include "tests/server/refusal.h"
 #include "vade/sampler/v1/errors.pb.h"
@@ -132,6 +134,15 @@ TEST_CASE("the store's errors get their reason from their code", "[unit]") {
   CHECK(InfoOf(ToGrpc(absl::FailedPreconditionError("x"))).reason() ==
         "NEWER_FORMAT");
   CHECK(ToGrpc(absl::CancelledError("x")).error_details().empty());
+}
+
+TEST_CASE("an error about a record names its table and key in hex", "[unit]") {
+  const std::string key = storage::LeaseKey(1, 2);
+  const google::rpc::ErrorInfo info =
+      InfoOf(ToGrpc(storage::AboutKey(absl::DataLossError("x"), key)));
+  CHECK(info.reason() == "CORRUPT_RECORD");
+  CHECK(info.metadata().at("table") == "lease");
+  CHECK(info.metadata().at("key") == absl::BytesToHexString(key));
 }
 
 TEST_CASE("text after an error leaves its reason and metadata", "[unit]") {

@@ -10,10 +10,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "boost/crc.hpp"
 #include "storage/bytes.h"
 #include "tests/catch.h"
 #include "tests/storage/golden_records.h"
+#include "tests/storage/sealed.h"
 
 namespace vade::storage {
 namespace {
@@ -25,17 +25,6 @@ void CheckSays(const absl::Status& status,
   for (const std::string& part : parts) {
     CHECK(absl::StrContains(status.message(), part));
   }
-}
-
-// Gives `body` the checksum that it needs under `key`.
-std::string Sealed(const std::string& key, const std::string& body) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(key.data(), key.size());
-  crc.process_bytes(body.data(), body.size());
-  ByteWriter writer(body.size() + 4);
-  writer.Raw(body);
-  writer.FixedU32(crc.checksum());
-  return writer.Take();
 }
 
 std::string Body(const Golden& golden) {
@@ -120,6 +109,7 @@ TEST_CASE("Damage is reported with the table and the key in hex", "[unit]") {
   for (const Golden& golden : GoldenRecords()) {
     const absl::Status status = golden.decode(golden.key, "x");
     CheckSays(status, {golden.table, absl::BytesToHexString(golden.key)});
+    CHECK(KeyOf(status) == golden.key);
   }
 }
 
@@ -133,6 +123,7 @@ TEST_CASE("An intact record of an unknown version is refused with both",
       const absl::Status status =
           golden.decode(golden.key, Sealed(golden.key, body));
       CHECK(absl::IsFailedPrecondition(status));
+      CHECK(KeyOf(status) == golden.key);
       CheckSays(status, {absl::StrCat("version ", version), "knows version",
                          absl::StrCat(golden.version)});
     }
