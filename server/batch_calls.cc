@@ -15,8 +15,8 @@ using sampling::BatchInfo;
 using sampling::BatchPage;
 using sampling::Run;
 
-std::function<void(absl::StatusOr<BatchInfo>)> AnswerBatch(
-    std::shared_ptr<UnaryCall> call, std::string run_id, api::Batch* response) {
+auto AnswerBatch(std::shared_ptr<UnaryCall> call, std::string run_id,
+                 api::Batch* response) {
   return [call = std::move(call), run_id = std::move(run_id),
           response](const absl::StatusOr<BatchInfo>& batch) {
     if (batch.ok()) Fill(run_id, *batch, *response);
@@ -34,9 +34,9 @@ grpc::ServerUnaryReactor* SamplerService::SampleBatch(
 }
 
 grpc::ServerUnaryReactor* SamplerService::GetBatch(
-    grpc::CallbackServerContext*, const api::GetBatchRequest* request,
+    grpc::CallbackServerContext* context, const api::GetBatchRequest* request,
     api::Batch* response) {
-  auto call = Begin(Method::kGetBatch);
+  auto call = Begin(Method::kGetBatch, context);
   absl::StatusOr<BatchName> name = ParseGetBatch(*request);
   if (!name.ok()) return call->End(name.status());
   auto run = context_.FindRun(name->run_id);
@@ -44,13 +44,14 @@ grpc::ServerUnaryReactor* SamplerService::GetBatch(
   (*run)->Read<BatchInfo>(
       [id = name->batch_id](const Run& r) { return r.GetBatch(id); },
       AnswerBatch(call, name->run_id, response));
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::ListBatches(
-    grpc::CallbackServerContext*, const api::ListBatchesRequest* request,
+    grpc::CallbackServerContext* context,
+    const api::ListBatchesRequest* request,
     api::ListBatchesResponse* response) {
-  auto call = Begin(Method::kListBatches);
+  auto call = Begin(Method::kListBatches, context);
   absl::StatusOr<ListBatchesCall> parsed = ParseListBatches(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context_.FindRun(parsed->run_id);
@@ -77,13 +78,13 @@ grpc::ServerUnaryReactor* SamplerService::ListBatches(
         }
         call->End(page.status());
       });
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::RenewBatch(
-    grpc::CallbackServerContext*, const api::RenewBatchRequest* request,
+    grpc::CallbackServerContext* context, const api::RenewBatchRequest* request,
     api::Batch* response) {
-  auto call = Begin(Method::kRenewBatch);
+  auto call = Begin(Method::kRenewBatch, context);
   absl::StatusOr<RenewBatchCall> parsed = ParseRenewBatch(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context_.FindRun(parsed->name.run_id);
@@ -91,14 +92,15 @@ grpc::ServerUnaryReactor* SamplerService::RenewBatch(
   (*run)->Change<BatchInfo>(
       [id = parsed->name.batch_id, ttl = parsed->lease_ttl](
           Run& r, absl::Time now) { return r.Renew(id, ttl, now); },
-      AnswerBatch(call, parsed->name.run_id, response));
-  return call.get();
+      AnswerBatch(call, parsed->name.run_id, response),
+      sampling::CallSize::kSmall);
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::ReleaseBatch(
-    grpc::CallbackServerContext*, const api::ReleaseBatchRequest* request,
-    api::Batch* response) {
-  auto call = Begin(Method::kReleaseBatch);
+    grpc::CallbackServerContext* context,
+    const api::ReleaseBatchRequest* request, api::Batch* response) {
+  auto call = Begin(Method::kReleaseBatch, context);
   absl::StatusOr<ReleaseBatchCall> parsed = ParseReleaseBatch(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context_.FindRun(parsed->name.run_id);
@@ -107,7 +109,7 @@ grpc::ServerUnaryReactor* SamplerService::ReleaseBatch(
       [id = parsed->name.batch_id, prompts = std::move(parsed->prompt_ids)](
           Run& r, absl::Time now) { return r.Release(id, prompts, now); },
       AnswerBatch(call, parsed->name.run_id, response));
-  return call.get();
+  return call->reactor();
 }
 
 }  // namespace vade::server

@@ -20,6 +20,7 @@ class MeteredStore : public storage::Store {
       : store_(store), metrics_(metrics) {}
 
   absl::Status Write(const storage::Mutation& mutation) override;
+  bool WritesWait() const override { return store_.WritesWait(); }
   absl::StatusOr<std::optional<std::string>> Get(
       std::string_view key) const override {
     return store_.Get(key);

@@ -75,9 +75,9 @@ SamplerService::ExportPrompts(grpc::CallbackServerContext*,
 }
 
 grpc::ServerUnaryReactor* SamplerService::GetPrompt(
-    grpc::CallbackServerContext*, const api::GetPromptRequest* request,
+    grpc::CallbackServerContext* context, const api::GetPromptRequest* request,
     api::Prompt* response) {
-  auto call = Begin(Method::kGetPrompt);
+  auto call = Begin(Method::kGetPrompt, context);
   absl::StatusOr<GetPromptsCall> parsed = ParseGetPrompt(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context_.FindRun(parsed->run_id);
@@ -99,13 +99,14 @@ grpc::ServerUnaryReactor* SamplerService::GetPrompt(
               call->End(read.status());
             });
       });
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::BatchGetPrompts(
-    grpc::CallbackServerContext*, const api::BatchGetPromptsRequest* request,
+    grpc::CallbackServerContext* context,
+    const api::BatchGetPromptsRequest* request,
     api::BatchGetPromptsResponse* response) {
-  auto call = Begin(Method::kBatchGetPrompts);
+  auto call = Begin(Method::kBatchGetPrompts, context);
   absl::StatusOr<GetPromptsCall> parsed = ParseBatchGetPrompts(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context_.FindRun(parsed->run_id);
@@ -125,13 +126,14 @@ grpc::ServerUnaryReactor* SamplerService::BatchGetPrompts(
         EndWithPayloads(context_, run_number, *prompts,
                         response->mutable_prompts(), call);
       });
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::ListPrompts(
-    grpc::CallbackServerContext*, const api::ListPromptsRequest* request,
+    grpc::CallbackServerContext* context,
+    const api::ListPromptsRequest* request,
     api::ListPromptsResponse* response) {
-  auto call = Begin(Method::kListPrompts);
+  auto call = Begin(Method::kListPrompts, context);
   absl::StatusOr<ListPromptsCall> parsed = ParseListPrompts(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context_.FindRun(parsed->run_id);
@@ -165,13 +167,13 @@ grpc::ServerUnaryReactor* SamplerService::ListPrompts(
         EndWithPayloads(context_, run_number, page->prompts,
                         response->mutable_prompts(), call);
       });
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::UpdatePrompt(
-    grpc::CallbackServerContext*, const api::UpdatePromptRequest* request,
-    api::Prompt* response) {
-  auto call = Begin(Method::kUpdatePrompt);
+    grpc::CallbackServerContext* context,
+    const api::UpdatePromptRequest* request, api::Prompt* response) {
+  auto call = Begin(Method::kUpdatePrompt, context);
   absl::StatusOr<UpdatePromptCall> parsed = ParseUpdatePrompt(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context_.FindRun(parsed->run_id);
@@ -181,13 +183,13 @@ grpc::ServerUnaryReactor* SamplerService::UpdatePrompt(
         return r.UpdatePrompt(change, now);
       },
       Answer<PromptInfo>(call, response));
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::DeletePrompt(
-    grpc::CallbackServerContext*, const api::DeletePromptRequest* request,
-    google::protobuf::Empty*) {
-  auto call = Begin(Method::kDeletePrompt);
+    grpc::CallbackServerContext* context,
+    const api::DeletePromptRequest* request, google::protobuf::Empty*) {
+  auto call = Begin(Method::kDeletePrompt, context);
   absl::StatusOr<PromptName> name = ParseDeletePrompt(*request);
   if (!name.ok()) return call->End(name.status());
   auto run = context_.FindRun(name->run_id);
@@ -202,7 +204,7 @@ grpc::ServerUnaryReactor* SamplerService::DeletePrompt(
       [call](const absl::StatusOr<Nothing>& done) {
         call->End(done.status());
       });
-  return call.get();
+  return call->reactor();
 }
 
 }  // namespace vade::server

@@ -60,9 +60,9 @@ class RunPage {
 }  // namespace
 
 grpc::ServerUnaryReactor* SamplerService::CreateRun(
-    grpc::CallbackServerContext*, const api::CreateRunRequest* request,
+    grpc::CallbackServerContext* context, const api::CreateRunRequest* request,
     api::Run* response) {
-  auto call = Begin(Method::kCreateRun);
+  auto call = Begin(Method::kCreateRun, context);
   absl::StatusOr<CreateRunCall> parsed = ParseCreateRun(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   absl::StatusOr<storage::RunSettings> settings =
@@ -73,26 +73,26 @@ grpc::ServerUnaryReactor* SamplerService::CreateRun(
   (*registry)->Create(std::move(parsed->run_id),
                       std::move(parsed->display_name), *std::move(settings),
                       Answer<RunInfo>(call, response));
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::GetRun(
-    grpc::CallbackServerContext*, const api::GetRunRequest* request,
+    grpc::CallbackServerContext* context, const api::GetRunRequest* request,
     api::Run* response) {
-  auto call = Begin(Method::kGetRun);
+  auto call = Begin(Method::kGetRun, context);
   absl::StatusOr<std::string> run_id = ParseGetRun(*request);
   if (!run_id.ok()) return call->End(run_id.status());
   auto run = context_.FindRun(*run_id);
   if (!run.ok()) return call->End(run.status());
   (*run)->Read<RunInfo>([](const Run& r) { return r.Info(); },
                         Answer<RunInfo>(call, response));
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::ListRuns(
-    grpc::CallbackServerContext*, const api::ListRunsRequest* request,
+    grpc::CallbackServerContext* context, const api::ListRunsRequest* request,
     api::ListRunsResponse* response) {
-  auto call = Begin(Method::kListRuns);
+  auto call = Begin(Method::kListRuns, context);
   absl::StatusOr<ListRunsCall> parsed = ParseListRuns(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   absl::StatusOr<sampling::RunRegistry*> registry = context_.gate.Enter();
@@ -111,13 +111,13 @@ grpc::ServerUnaryReactor* SamplerService::ListRuns(
         [](const Run& r) { return r.Info(); },
         [page, i](const absl::StatusOr<RunInfo>& info) { page->Set(i, info); });
   }
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::UpdateRun(
-    grpc::CallbackServerContext*, const api::UpdateRunRequest* request,
+    grpc::CallbackServerContext* context, const api::UpdateRunRequest* request,
     api::Run* response) {
-  auto call = Begin(Method::kUpdateRun);
+  auto call = Begin(Method::kUpdateRun, context);
   absl::StatusOr<UpdateRunCall> parsed = ParseUpdateRun(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context_.FindRun(parsed->run_id);
@@ -127,13 +127,13 @@ grpc::ServerUnaryReactor* SamplerService::UpdateRun(
         return r.Update(change, now);
       },
       Answer<RunInfo>(call, response));
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* SamplerService::DeleteRun(
-    grpc::CallbackServerContext*, const api::DeleteRunRequest* request,
+    grpc::CallbackServerContext* context, const api::DeleteRunRequest* request,
     google::protobuf::Empty*) {
-  auto call = Begin(Method::kDeleteRun);
+  auto call = Begin(Method::kDeleteRun, context);
   absl::StatusOr<DeleteRunCall> parsed = ParseDeleteRun(*request);
   if (!parsed.ok()) return call->End(parsed.status());
   absl::StatusOr<sampling::RunRegistry*> registry = context_.gate.Enter();
@@ -145,7 +145,7 @@ grpc::ServerUnaryReactor* SamplerService::DeleteRun(
         const bool missing = sampling::ErrorReason(status) == "RUN_NOT_FOUND";
         call->End(missing && allow_missing ? absl::OkStatus() : status);
       });
-  return call.get();
+  return call->reactor();
 }
 
 }  // namespace vade::server

@@ -27,18 +27,49 @@ absl::Duration TimeLeft(const grpc::CallbackServerContext& rpc) {
 
 }  // namespace
 
+class SampleCall::WaitingReactor final : public grpc::ServerUnaryReactor {
+ public:
+  static grpc::ServerUnaryReactor* Make(sampling::CancelFlag cancel) {
+    auto reactor = std::make_unique<WaitingReactor>();
+    reactor->cancel_ = std::move(cancel);
+    WaitingReactor& made = *reactor;
+    made.self_ = std::move(reactor);
+    return &made;
+  }
+
+  void OnCancel() override { cancel_->store(true); }
+  void OnDone() override {
+    // Released at the end of this scope, when nothing here is needed any more.
+    const std::unique_ptr<WaitingReactor> self = std::move(self_);
+  }
+
+ private:
+  sampling::CancelFlag cancel_;
+  std::unique_ptr<WaitingReactor> self_;
+};
+
 SampleCall::SampleCall(const CallContext& context,
+                       grpc::ServerUnaryReactor* reactor,
+                       sampling::CancelFlag cancel,
                        sampler::v1::SampleBatchResponse* response)
-    : UnaryCall(context.metrics, Method::kSampleBatch),
-      context_(context),
-      response_(response),
-      cancel_(std::make_shared<std::atomic<bool>>(false)) {}
+    : context_(context),
+      call_(context.metrics, Method::kSampleBatch, reactor),
+      cancel_(std::move(cancel)),
+      response_(response) {}
 
 grpc::ServerUnaryReactor* SampleCall::Run(
     const CallContext& context, grpc::CallbackServerContext* rpc,
     const sampler::v1::SampleBatchRequest& request,
     sampler::v1::SampleBatchResponse* response) {
-  auto call = Start<SampleCall>(context, response);
+  sampling::CancelFlag cancel;
+  grpc::ServerUnaryReactor* reactor = nullptr;
+  if (request.has_max_wait()) {
+    cancel = std::make_shared<std::atomic<bool>>(false);
+    reactor = WaitingReactor::Make(cancel);
+  } else {
+    reactor = rpc->DefaultReactor();
+  }
+  auto call = std::make_shared<SampleCall>(context, reactor, cancel, response);
   absl::StatusOr<SampleBatchCall> parsed = ParseSampleBatch(request);
   if (!parsed.ok()) return call->End(parsed.status());
   auto run = context.FindRun(parsed->run_id);
@@ -52,25 +83,23 @@ grpc::ServerUnaryReactor* SampleCall::Run(
   }
   const uint32_t run_number = (*run)->run_number();
   const bool payloads = parsed->request.include_payloads;
-  (*run)->Sample(std::move(parsed->request), wait_until, call->cancel_,
+  (*run)->Sample(std::move(parsed->request), wait_until, std::move(cancel),
                  [call, run_number, payloads](
                      const absl::StatusOr<sampling::SampleResult>& result) {
                    call->Answer(call, run_number, payloads, result);
                  });
-  return call.get();
+  return reactor;
 }
-
-void SampleCall::OnCancel() { cancel_->store(true); }
 
 void SampleCall::OnDrain() { cancel_->store(true); }
 
 void SampleCall::Answer(const std::shared_ptr<SampleCall>& self,
                         uint32_t run_number, bool include_payloads,
                         const absl::StatusOr<sampling::SampleResult>& result) {
-  if (!result.ok()) return EndSample(result.status());
-  Fill(*result, *response_);
-  if (!include_payloads || result->prompts.empty()) {
-    return EndSample(absl::OkStatus());
+  if (result.ok()) Fill(*result, *response_);
+  if (!result.ok() || !include_payloads || result->prompts.empty()) {
+    End(result.status());
+    return;
   }
   std::vector<uint32_t> indexes;
   indexes.reserve(result->prompts.size());
@@ -82,19 +111,21 @@ void SampleCall::Answer(const std::shared_ptr<SampleCall>& self,
   context_.ReadPayloads(
       run_number, std::move(indexes),
       [self](absl::StatusOr<std::vector<std::string>> payloads) {
-        if (!payloads.ok()) return self->EndSample(payloads.status());
-        for (size_t i = 0; i < payloads->size(); ++i) {
-          self->response_->mutable_prompts(static_cast<int>(i))
-              ->set_payload(std::move((*payloads)[i]));
+        if (payloads.ok()) {
+          for (size_t i = 0; i < payloads->size(); ++i) {
+            self->response_->mutable_prompts(static_cast<int>(i))
+                ->set_payload(std::move((*payloads)[i]));
+          }
         }
-        self->EndSample(absl::OkStatus());
+        self->End(payloads.status());
       });
 }
 
-void SampleCall::EndSample(const absl::Status& status) {
+grpc::ServerUnaryReactor* SampleCall::End(const absl::Status& status) {
+  if (cancel_ == nullptr) return call_.End(status);
   context_.gate.Leave(this);
   const bool drained = absl::IsCancelled(status) && context_.gate.draining();
-  End(drained ? Draining() : status);
+  return call_.End(drained ? Draining() : status);
 }
 
 }  // namespace vade::server

@@ -1,5 +1,6 @@
 // SampleCall: a SampleBatch, which may wait for prompts until its time is up,
-// its caller goes, or the server drains. As UnaryCall otherwise.
+// its caller goes, or the server drains. Held by whoever is going to answer.
+// Thread-compatible, but for OnDrain.
 #ifndef VADE_SERVER_SAMPLE_CALL_H_
 #define VADE_SERVER_SAMPLE_CALL_H_
 
@@ -14,7 +15,7 @@
 
 namespace vade::server {
 
-class SampleCall final : public UnaryCall, public LongCall {
+class SampleCall final : public LongCall {
  public:
   static grpc::ServerUnaryReactor* Run(
       const CallContext& context, grpc::CallbackServerContext* rpc,
@@ -22,21 +23,27 @@ class SampleCall final : public UnaryCall, public LongCall {
       sampler::v1::SampleBatchResponse* response);
 
   // Use Run.
-  SampleCall(const CallContext& context,
+  SampleCall(const CallContext& context, grpc::ServerUnaryReactor* reactor,
+             sampling::CancelFlag cancel,
              sampler::v1::SampleBatchResponse* response);
 
-  void OnCancel() override;
   void OnDrain() override;
 
  private:
+  // Tells the engine of a caller that goes while it waits. Owns itself until
+  // gRPC is done with it.
+  class WaitingReactor;
+
   void Answer(const std::shared_ptr<SampleCall>& self, uint32_t run_number,
               bool include_payloads,
               const absl::StatusOr<sampling::SampleResult>& result);
-  void EndSample(const absl::Status& status);
+  grpc::ServerUnaryReactor* End(const absl::Status& status);
 
   const CallContext& context_;
-  sampler::v1::SampleBatchResponse* const response_;
+  UnaryCall call_;
+  // Null if the call does not wait.
   const sampling::CancelFlag cancel_;
+  sampler::v1::SampleBatchResponse* const response_;
 };
 
 }  // namespace vade::server

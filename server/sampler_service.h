@@ -109,8 +109,10 @@ class SamplerService final : public sampler::v1::Sampler::CallbackService {
       const sampler::v1::WatchRunRequest* request) override;
 
  private:
-  std::shared_ptr<UnaryCall> Begin(Method method) {
-    return UnaryCall::Start<UnaryCall>(context_.metrics, method);
+  std::shared_ptr<UnaryCall> Begin(Method method,
+                                   grpc::CallbackServerContext* rpc) {
+    return std::make_shared<UnaryCall>(context_.metrics, method,
+                                       rpc->DefaultReactor());
   }
 
   const CallContext context_;

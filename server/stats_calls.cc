@@ -12,9 +12,9 @@ using sampling::Run;
 using sampling::RunStatsInfo;
 
 grpc::ServerUnaryReactor* SamplerService::GetRunStats(
-    grpc::CallbackServerContext*, const api::GetRunStatsRequest* request,
-    api::RunStats* response) {
-  auto call = Begin(Method::kGetRunStats);
+    grpc::CallbackServerContext* context,
+    const api::GetRunStatsRequest* request, api::RunStats* response) {
+  auto call = Begin(Method::kGetRunStats, context);
   absl::StatusOr<std::string> run_id = ParseGetRunStats(*request);
   if (!run_id.ok()) return call->End(run_id.status());
   auto run = context_.FindRun(*run_id);
@@ -26,7 +26,7 @@ grpc::ServerUnaryReactor* SamplerService::GetRunStats(
                                  Fill(*stats, clock.Now(), *response);
                                call->End(stats.status());
                              });
-  return call.get();
+  return call->reactor();
 }
 
 grpc::ServerWriteReactor<api::RunStats>* SamplerService::WatchRun(

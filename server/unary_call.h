@@ -1,11 +1,10 @@
-// UnaryCall: one unary RPC from its request to its answer. Owns itself until
-// gRPC is done with it; whoever answers holds it by shared_ptr meanwhile.
-// Thread-compatible: exactly one End, on any thread.
+// UnaryCall: one unary RPC from its request to its answer. Held by whoever is
+// going to answer; gRPC keeps the reactor, the request and the response until
+// the answer is sent. Thread-compatible: exactly one End, on any thread.
 #ifndef VADE_SERVER_UNARY_CALL_H_
 #define VADE_SERVER_UNARY_CALL_H_
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <utility>
 
@@ -39,35 +38,32 @@ class CallTimer {
   const std::chrono::steady_clock::time_point start_;
 };
 
-class UnaryCall : public grpc::ServerUnaryReactor {
+class UnaryCall {
  public:
-  // Keeps `call` alive until gRPC is done with it.
-  template <typename Call, typename... Args>
-  static std::shared_ptr<Call> Start(Args&&... args) {
-    auto call = std::make_shared<Call>(std::forward<Args>(args)...);
-    call->self_ = call;
-    return call;
-  }
+  // `reactor`: the default one of the RPC's context, which costs gRPC no
+  // thread switch at its end, or one that outlives the answer.
+  UnaryCall(Metrics& metrics, Method method, grpc::ServerUnaryReactor* reactor)
+      : timer_(metrics, method), reactor_(reactor) {}
+  UnaryCall(const UnaryCall&) = delete;
+  UnaryCall& operator=(const UnaryCall&) = delete;
 
-  UnaryCall(Metrics& metrics, Method method) : timer_(metrics, method) {}
+  // What the RPC's method returns to gRPC.
+  grpc::ServerUnaryReactor* reactor() const { return reactor_; }
 
   // Answers; to be called once. Returns the reactor, so that a method that
   // fails at once can return it.
   grpc::ServerUnaryReactor* End(const absl::Status& status);
 
-  void OnDone() override;
-
  private:
   CallTimer timer_;
-  std::shared_ptr<UnaryCall> self_;
+  grpc::ServerUnaryReactor* const reactor_;
 };
 
 // What an engine's call does with its answer: fills `response`, which lives as
 // long as the call, and ends the call.
 template <typename T, typename Response>
-std::function<void(absl::StatusOr<T>)> Answer(std::shared_ptr<UnaryCall> call,
-                                              Response* response) {
-  return [call = std::move(call), response](absl::StatusOr<T> result) {
+auto Answer(std::shared_ptr<UnaryCall> call, Response* response) {
+  return [call = std::move(call), response](const absl::StatusOr<T>& result) {
     if (result.ok()) Fill(*result, *response);
     call->End(result.status());
   };

@@ -155,6 +155,8 @@ class RocksDbStore : public Store {
     return absl::OkStatus();
   }
 
+  bool WritesWait() const override { return sync_each_write_; }
+
   absl::StatusOr<std::optional<std::string>> Get(
       std::string_view key) const override {
     std::string value;

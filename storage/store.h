@@ -49,6 +49,10 @@ class Store {
   // failed mutation is wholly there or wholly absent.
   virtual absl::Status Write(const Mutation& mutation) = 0;
 
+  // Whether Write waits for a disk or a network, so that a thread which has
+  // other calls to serve should not make it. The same for good.
+  virtual bool WritesWait() const { return true; }
+
   // The value of `key`, nullopt if there is none. DATA_LOSS, UNAVAILABLE as
   // Cursor::status().
   virtual absl::StatusOr<std::optional<std::string>> Get(

@@ -31,8 +31,8 @@ absl::Status Measure(Measurement measurement, const LoadOptions& load,
 
 // Makes a run with numbered prompts; returns the seconds of the import.
 absl::StatusOr<double> Import(client::Client& client, const std::string& run_id,
-                              uint64_t prompt_count) {
-  const auto run = MakeRun(client, {.run_id = run_id});
+                              uint64_t prompt_count, double cooldown = 0) {
+  const auto run = MakeRun(client, {.run_id = run_id, .cooldown = cooldown});
   if (!run.ok()) return run.status();
   const std::vector<std::string> prompt_ids = NumberedPromptIds(prompt_count);
   const absl::Time start = client::SystemClock().Now();
@@ -48,6 +48,20 @@ absl::Status ReportMemory(const ServerProcess& server, const std::string& name,
   on_figure({name,
              static_cast<double>(*bytes) / kBytesPerMebibyte,
              "MiB",
+             {{"prompts", static_cast<double>(prompt_count)}}});
+  return absl::OkStatus();
+}
+
+absl::Status KillAndRestart(ServerProcess& server, uint64_t prompt_count,
+                            const OnFigure& on_figure) {
+  server.Kill();
+  const absl::Time start = client::SystemClock().Now();
+  absl::Status status = server.Restart();
+  if (!status.ok()) return status;
+  const absl::Duration taken = client::SystemClock().Now() - start;
+  on_figure({"restart_after_kill",
+             absl::ToDoubleSeconds(taken),
+             "s",
              {{"prompts", static_cast<double>(prompt_count)}}});
   return absl::OkStatus();
 }
@@ -85,15 +99,8 @@ absl::Status MeasureImportAndLoad(const BenchOptions& options,
   absl::Status status =
       ReportMemory(server, "memory_after_import", all, on_figure);
   if (!status.ok()) return status;
-  server.Kill();
-  const absl::Time start = client::SystemClock().Now();
-  status = server.Restart();
+  status = KillAndRestart(server, all, on_figure);
   if (!status.ok()) return status;
-  const absl::Duration taken = client::SystemClock().Now() - start;
-  on_figure({"restart_after_kill",
-             absl::ToDoubleSeconds(taken),
-             "s",
-             {{"prompts", static_cast<double>(all)}}});
   return ReportMemory(server, "memory_after_restart", all, on_figure);
 }
 
@@ -111,6 +118,83 @@ absl::Status RunBench(const BenchOptions& options, const OnFigure& on_figure) {
   if (!status.ok()) return status;
   status = MeasureImportAndLoad(options, **client, **server, on_figure);
   if (!status.ok()) return status;
+  const int exit_code = (*server)->Terminate();
+  if (exit_code == 0) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("the server ended with exit code ", exit_code));
+}
+
+namespace {
+
+// The prompts of a batch while all are dealt: the most there may be.
+constexpr uint32_t kLargestBatch = 65536;
+// So long that no prompt is dealt twice.
+constexpr double kNeverAgain = 1e9;
+
+// Memory in all, and by the prompt.
+absl::Status ReportScale(const ServerProcess& server, const std::string& when,
+                         uint64_t prompt_count, const OnFigure& on_figure) {
+  absl::Status status =
+      ReportMemory(server, "memory_" + when, prompt_count, on_figure);
+  if (!status.ok()) return status;
+  const absl::StatusOr<uint64_t> bytes = server.ResidentBytes();
+  if (!bytes.ok()) return bytes.status();
+  const double count = static_cast<double>(prompt_count);
+  on_figure({"bytes_a_prompt_" + when,
+             static_cast<double>(*bytes) / count,
+             "B",
+             {{"prompts", count}}});
+  return absl::OkStatus();
+}
+
+absl::Status DealAll(const ScaleOptions& options, const ServerProcess& server,
+                     const OnFigure& on_figure) {
+  LoadOptions load = {.address = server.address(),
+                      .run_id = "scale",
+                      .worker_count = 1,
+                      .batch_size = 512,
+                      .batch_count = 100};
+  absl::Status status =
+      Measure(MeasureSampling, load, options.prompt_count, on_figure);
+  if (!status.ok()) return status;
+  load.batch_size = kLargestBatch;
+  // The hundred batches above, released again, cool down.
+  const uint64_t left = options.prompt_count - load.batch_count * uint64_t{512};
+  load.batch_count = (left + kLargestBatch - 1) / kLargestBatch;
+  status = Measure(MeasureDealing, load, options.prompt_count, on_figure);
+  if (!status.ok()) return status;
+  return ReportScale(server, "after_dealing", options.prompt_count, on_figure);
+}
+
+}  // namespace
+
+absl::Status RunScale(const ScaleOptions& options, const OnFigure& on_figure) {
+  const auto server = ServerProcess::Start(options.server);
+  if (!server.ok()) return server.status();
+  const auto client = ConnectTo((*server)->address(), absl::Minutes(5));
+  if (!client.ok()) return client.status();
+  const double count = static_cast<double>(options.prompt_count);
+  const auto seconds =
+      Import(**client, "scale", options.prompt_count, kNeverAgain);
+  if (!seconds.ok()) return seconds.status();
+  on_figure({"import", *seconds, "s", {{"prompts", count}}});
+  absl::Status status =
+      ReportScale(**server, "after_import", options.prompt_count, on_figure);
+  if (!status.ok()) return status;
+  status = KillAndRestart(**server, options.prompt_count, on_figure);
+  if (!status.ok()) return status;
+  status =
+      ReportScale(**server, "after_restart", options.prompt_count, on_figure);
+  if (!status.ok()) return status;
+  if (options.deal) {
+    status = DealAll(options, **server, on_figure);
+    if (!status.ok()) return status;
+    status = KillAndRestart(**server, options.prompt_count, on_figure);
+    if (!status.ok()) return status;
+    status = ReportScale(**server, "after_dealing_and_restart",
+                         options.prompt_count, on_figure);
+    if (!status.ok()) return status;
+  }
   const int exit_code = (*server)->Terminate();
   if (exit_code == 0) return absl::OkStatus();
   return absl::InternalError(

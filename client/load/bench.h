@@ -33,6 +33,18 @@ struct BenchOptions {
 absl::Status RunBench(const BenchOptions& options,
                       const std::function<void(const Figure&)>& on_figure);
 
+// What many prompts cost: a run of them is imported, the server is killed and
+// loads them again, and each of them is dealt and reported once.
+struct ScaleOptions {
+  ServerProcessOptions server;
+  uint64_t prompt_count = 10'000'000;
+  bool deal = true;
+};
+
+// Seconds, and the server's memory after each part, in all and a prompt.
+absl::Status RunScale(const ScaleOptions& options,
+                      const std::function<void(const Figure&)>& on_figure);
+
 }  // namespace vade::load
 
 #endif  // VADE_CLIENT_LOAD_BENCH_H_

@@ -27,6 +27,7 @@ void AddReplayCommand(CLI::App& app, int& exit_code);
 void AddVerifyCommand(CLI::App& app, int& exit_code);
 void AddPlainCommand(CLI::App& app, int& exit_code);
 void AddBenchCommand(CLI::App& app, int& exit_code);
+void AddScaleCommand(CLI::App& app, int& exit_code);
 void AddCrashTestCommand(CLI::App& app, int& exit_code);
 // For the program itself: a rollout worker, driven over its stdin.
 void AddWorkerCommand(CLI::App& app, int& exit_code);

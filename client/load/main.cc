@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
   vade::load::AddVerifyCommand(app, exit_code);
   vade::load::AddPlainCommand(app, exit_code);
   vade::load::AddBenchCommand(app, exit_code);
+  vade::load::AddScaleCommand(app, exit_code);
   vade::load::AddWorkerCommand(app, exit_code);
   try {
     app.parse(argc, argv);

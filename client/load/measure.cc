@@ -264,6 +264,34 @@ absl::StatusOr<std::vector<Figure>> MeasureSingleReports(
   return figures;
 }
 
+absl::StatusOr<std::vector<Figure>> MeasureDealing(const LoadOptions& options) {
+  Samples samples;
+  std::atomic<uint64_t> next = 0;
+  std::atomic<uint64_t> dealt = 0;
+  const auto seconds = OnWorkers(
+      options, samples, [&](client::Client& client) -> absl::StatusOr<bool> {
+        if (next.fetch_add(1) >= options.batch_count) return false;
+        api::SampleBatchRequest request;
+        request.set_run(client::RunName(options.run_id));
+        request.set_batch_size(options.batch_size);
+        request.set_min_batch_size(1);
+        const auto batch =
+            Timed(samples, [&] { return client.SampleBatch(request); });
+        if (!batch.ok()) return batch.status();
+        const auto response =
+            client.ReportRewards(WholeReport(options.run_id, *batch));
+        if (!response.ok()) return response.status();
+        dealt.fetch_add(static_cast<uint64_t>(batch->prompts_size()));
+        return true;
+      });
+  if (!seconds.ok()) return seconds.status();
+  std::vector<Figure> figures;
+  figures.push_back(Rate("dealing", "prompts/s",
+                         static_cast<double>(dealt.load()), *seconds, options));
+  AddLatencies("dealing_sample_batch", options, samples, figures);
+  return figures;
+}
+
 absl::StatusOr<std::vector<Figure>> MeasureMixed(const LoadOptions& options,
                                                  absl::Duration duration) {
   Samples sampling;

@@ -55,6 +55,10 @@ absl::StatusOr<std::vector<Figure>> MeasureBatchReports(
 absl::StatusOr<std::vector<Figure>> MeasureSingleReports(
     const LoadOptions& options);
 
+// Every worker samples a batch and reports it whole, `batch_count` batches in
+// all, the last ones smaller if too few prompts are left.
+absl::StatusOr<std::vector<Figure>> MeasureDealing(const LoadOptions& options);
+
 // Every worker samples a batch and reports it, over and over, until the time
 // is over.
 absl::StatusOr<std::vector<Figure>> MeasureMixed(const LoadOptions& options,

@@ -63,6 +63,22 @@ int RunBenchCommand(BenchFlags& flags) {
   return ExitCodeOf(status);
 }
 
+struct ScaleFlags {
+  ScaleOptions options;
+  std::string folder;
+};
+
+int RunScaleCommand(ScaleFlags& flags) {
+  const bool temporary = flags.folder.empty();
+  absl::Status status =
+      CompleteServerOptions(flags.options.server, flags.folder);
+  if (!status.ok()) return ExitCodeOf(status);
+  status = RunScale(flags.options, PrintFigure);
+  std::error_code ignored;
+  if (temporary) std::filesystem::remove_all(flags.folder, ignored);
+  return ExitCodeOf(status);
+}
+
 }  // namespace
 
 void AddPlainCommand(CLI::App& app, int& exit_code) {
@@ -132,6 +148,25 @@ void AddBenchCommand(CLI::App& app, int& exit_code) {
       ->capture_default_str();
   command->callback(
       [flags, &exit_code] { exit_code = RunBenchCommand(*flags); });
+}
+
+void AddScaleCommand(CLI::App& app, int& exit_code) {
+  const auto flags = std::make_shared<ScaleFlags>();
+  ScaleOptions& options = flags->options;
+  CLI::App* command = app.add_subcommand(
+      "scale", "Measure what many prompts cost a server of our own");
+  command->footer(
+      "Import, start after a kill, dealing each prompt once, and the memory\n"
+      "after each; JSON lines out.\n\n"
+      "Example:\n  vade-load scale --prompts 1000000");
+  AddServerFlags(*command, options.server, flags->folder);
+  command->add_option("--prompts", options.prompt_count, "Prompts to import")
+      ->check(CLI::Range(100'000, 200'000'000))
+      ->capture_default_str();
+  command->add_flag("--deal,!--no-deal", options.deal,
+                    "Deal and report each prompt once");
+  command->callback(
+      [flags, &exit_code] { exit_code = RunScaleCommand(*flags); });
 }
 
 }  // namespace vade::load

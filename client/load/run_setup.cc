@@ -16,6 +16,7 @@ absl::StatusOr<api::Run> MakeRun(client::Client& client,
   run.set_policy(settings.policy.empty() ? "vade" : settings.policy);
   run.set_seed(settings.seed);
   run.set_group_size(settings.group_size == 0 ? 8 : settings.group_size);
+  if (settings.cooldown > 0) run.set_cooldown(settings.cooldown);
   return client.CreateRun(request);
 }
 

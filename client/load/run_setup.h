@@ -17,6 +17,7 @@ struct RunSettings {
   std::string policy = "vade";
   uint64_t seed = 1;
   uint32_t group_size = 8;
+  double cooldown = 0;  // clock distance
 };
 
 // Creates the run. ALREADY_EXISTS: it is there with other settings.

@@ -12,11 +12,10 @@
 
 namespace vade::sampling {
 
-template <class T>
+// `kChunk` is how many values a chunk has.
+template <class T, uint32_t kChunk = 4096>
 class LazyColumn {
  public:
-  static constexpr uint32_t kChunk = 4096;  // values a chunk
-
   // T() where nothing was set.
   T Get(uint32_t index) const {
     const uint32_t chunk = index / kChunk;

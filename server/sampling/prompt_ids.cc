@@ -82,6 +82,15 @@ absl::string_view PromptIds::Get(uint32_t index) const {
   return Read(place);
 }
 
+std::optional<uint32_t> PromptIds::List(absl::Span<const uint32_t> prompts) {
+  constexpr size_t kAhead = 16;
+  for (size_t i = 0; i < prompts.size() + kAhead; ++i) {
+    if (i < prompts.size()) by_id_.prefetch(prompts[i]);
+    if (i >= kAhead && !List(prompts[i - kAhead])) return prompts[i - kAhead];
+  }
+  return std::nullopt;
+}
+
 std::optional<uint32_t> PromptIds::Find(absl::string_view id) const {
   const auto found = by_id_.find(id);
   if (found == by_id_.end()) return std::nullopt;

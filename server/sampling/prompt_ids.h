@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace vade::sampling {
 
@@ -38,6 +39,9 @@ class PromptIds {
   std::optional<uint32_t> Find(absl::string_view id) const;
   // Lets Find find the prompt; false if another one is listed under its id.
   bool List(uint32_t index) { return by_id_.insert(index).second; }
+  // Lists many, several at a time, since each waits for memory. The first
+  // whose id is listed already, if any.
+  std::optional<uint32_t> List(absl::Span<const uint32_t> prompts);
   void Unlist(uint32_t index) { by_id_.erase(index); }
 
  private:

@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace vade::sampling {
+namespace {
+
+constexpr size_t kListedAtOnce = 4096;
+
+}  // namespace
 
 storage::PromptInfo PromptTable::Info(uint32_t index) const {
   storage::PromptInfo info;
@@ -29,9 +34,9 @@ storage::PromptState PromptTable::State(uint32_t index) const {
   }
   const uint32_t row = dealt_rows_.Get(index);
   if (row == 0) return state;
-  const DealtState& dealt = dealt_states_[row - 1];
-  state.evidence_sequence = dealt.evidence_sequence;
-  state.dealt_sequence = dealt.dealt_sequence;
+  const DealtState dealt = dealt_states_.Get(row);
+  state.evidence_sequence = Widen(dealt.evidence_sequence);
+  state.dealt_sequence = Widen(dealt.dealt_sequence);
   state.dealt_clock = dealt.dealt_clock;
   state.dealt_position = dealt.dealt_position;
   state.deals = dealt.deals;
@@ -48,33 +53,61 @@ void PromptTable::SetState(uint32_t index, const storage::PromptState& state) {
   } else if (!base_sequences_.empty()) {
     base_sequences_.erase(index);
   }
-  const DealtState dealt = {state.evidence_sequence, state.dealt_sequence,
-                            state.dealt_clock,       state.successes,
-                            state.dealt_position,    state.deals,
-                            state.rollouts};
-  const uint32_t row = dealt_rows_.Get(index);
-  if (row > 0) {
-    dealt_states_[row - 1] = dealt;
-  } else if (dealt != DealtState()) {
-    dealt_states_.push_back(dealt);
-    dealt_rows_.Set(index, static_cast<uint32_t>(dealt_states_.size()));
+  DealtState dealt;
+  dealt.dealt_clock = state.dealt_clock;
+  dealt.successes = state.successes;
+  dealt.deals = state.deals;
+  dealt.rollouts = state.rollouts;
+  dealt.evidence_sequence = Narrow(state.evidence_sequence);
+  dealt.dealt_sequence = Narrow(state.dealt_sequence);
+  dealt.dealt_position = static_cast<uint16_t>(state.dealt_position);
+  uint32_t row = dealt_rows_.Get(index);
+  if (row == 0 && dealt == DealtState()) return;
+  if (row == 0) {
+    row = ++last_row_;
+    dealt_rows_.Set(index, row);
   }
+  dealt_states_.Set(row, dealt);
+}
+
+PromptTable::Sequence PromptTable::Narrow(uint64_t sequence) {
+  return {static_cast<uint16_t>(sequence),
+          static_cast<uint16_t>(sequence >> 16),
+          static_cast<uint16_t>(sequence >> 32)};
+}
+
+uint64_t PromptTable::Widen(Sequence sequence) {
+  return uint64_t{sequence[0]} | uint64_t{sequence[1]} << 16 |
+         uint64_t{sequence[2]} << 32;
 }
 
 uint32_t PromptTable::Add(const storage::PromptInfo& info) {
-  const uint32_t index = AddBuried(info.id);
+  const uint32_t index = Load(info);
   ids_.List(index);
+  return index;
+}
+
+uint32_t PromptTable::Load(const storage::PromptInfo& info) {
+  const uint32_t index = size();
+  population_.Resize(index + 1);
+  ids_.Append(info.id);
+  if (info.deleted) return index;
   payload_bytes_.Set(index, info.payload_bytes);
   flags_.Set(index, info.enabled ? kPresent | kEnabled : kPresent);
   Join(index, label_sets_.Acquire(info.labels));
   return index;
 }
 
-uint32_t PromptTable::AddBuried(absl::string_view id) {
-  const uint32_t index = size();
-  population_.Resize(index + 1);
-  ids_.Append(id);
-  return index;
+std::optional<uint32_t> PromptTable::FinishLoading() {
+  ids_.Reserve(counts_.present);
+  std::vector<uint32_t> several;
+  for (uint32_t index = 0; index < size(); ++index) {
+    if (present(index)) several.push_back(index);
+    if (several.size() < kListedAtOnce && index + 1 < size()) continue;
+    if (const auto twice = ids_.List(several)) return twice;
+    several.clear();
+  }
+  return std::nullopt;
 }
 
 void PromptTable::Skip(uint32_t size) {
@@ -121,12 +154,12 @@ void PromptTable::SetCooldown(double cooldown, double clock) {
   }
   cooling_.clear();
   cooling_prompts_.clear();
-  if (!(cooldown > 0) || dealt_states_.empty()) return;
+  if (!(cooldown > 0) || last_row_ == 0) return;
   std::vector<std::pair<double, uint32_t>> dealt;
   for (uint32_t index = 0; index < size(); ++index) {
     const uint32_t row = dealt_rows_.Get(index);
     if (row == 0 || !present(index)) continue;
-    const DealtState& state = dealt_states_[row - 1];
+    const DealtState state = dealt_states_.Get(row);
     if (state.deals > 0 && clock - state.dealt_clock < cooldown) {
       dealt.emplace_back(state.dealt_clock, index);
     }

@@ -10,6 +10,7 @@
 #ifndef VADE_SERVER_SAMPLING_PROMPT_TABLE_H_
 #define VADE_SERVER_SAMPLING_PROMPT_TABLE_H_
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "server/sampling/label_lists.h"
 #include "server/sampling/label_sets.h"
 #include "server/sampling/lazy_column.h"
+#include "server/sampling/limits.h"
 #include "server/sampling/population.h"
 #include "server/sampling/prompt_ids.h"
 #include "storage/types.h"
@@ -80,14 +82,20 @@ class PromptTable {
     return part * 8 < size;
   }
 
+  // Above what a PromptState may hold.
+  static constexpr uint64_t kSequenceEnd = uint64_t{1} << 48;
+  static constexpr uint32_t kPositionEnd = 1 << 16;
+  static_assert(kMaxBatchSize <= kPositionEnd);
+
   // ---- Changes
 
-  // For a run of known size: makes room for `prompts`.
-  void Reserve(uint32_t prompts) { ids_.Reserve(prompts); }
   // Adds a prompt at the next index. The id must be new.
   uint32_t Add(const storage::PromptInfo& info);
-  // Adds a tombstone at the next index.
-  uint32_t AddBuried(absl::string_view id);
+  // While a run is loaded: adds a prompt, or the tombstone of one, at the next
+  // index. Find does not find them before FinishLoading.
+  uint32_t Load(const storage::PromptInfo& info);
+  // The first prompt with the id of an earlier one, if there is such.
+  std::optional<uint32_t> FinishLoading();
   // Adds absent indexes up to `size`, for prompts deleted in an earlier life.
   void Skip(uint32_t size);
   // Labels, enabled and payload size; not the id.
@@ -120,18 +128,23 @@ class PromptTable {
     kDirty = 16,
   };
 
-  // What only a prompt has that was dealt; see PromptState.
+  // What only a prompt has that was dealt; see PromptState. There may be as
+  // many as prompts, so sequences have 48 bits and positions 16.
+  using Sequence = std::array<uint16_t, 3>;
   struct DealtState {
-    uint64_t evidence_sequence = 0;
-    uint64_t dealt_sequence = 0;
     double dealt_clock = 0;
     double successes = 0;
-    uint32_t dealt_position = 0;
     uint32_t deals = 0;
     uint32_t rollouts = 0;
+    Sequence evidence_sequence = {};
+    Sequence dealt_sequence = {};
+    uint16_t dealt_position = 0;
 
     bool operator==(const DealtState&) const = default;
   };
+
+  static Sequence Narrow(uint64_t sequence);
+  static uint64_t Widen(Sequence sequence);
 
   // Prompts dealt by one batch, in cooling_.
   struct Cooling {
@@ -154,9 +167,11 @@ class PromptTable {
   PromptIds ids_;
   LazyColumn<uint8_t> flags_;
   LazyColumn<uint32_t> payload_bytes_;
-  // One above the place in dealt_states_; 0: none.
+  // By index, the row in dealt_states_; 0: none.
   LazyColumn<uint32_t> dealt_rows_;
-  std::deque<DealtState> dealt_states_;
+  // By row, from 1 on.
+  LazyColumn<DealtState, 256> dealt_states_;
+  uint32_t last_row_ = 0;
   // Where not 0.
   absl::flat_hash_map<uint32_t, uint64_t> base_sequences_;
 

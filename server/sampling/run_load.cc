@@ -93,6 +93,12 @@ absl::Status Run::LoadProgress(const storage::Store& store) {
       storage::DecodeProgress(key, **value);
   if (!progress.ok()) return progress.status();
   progress_ = *std::move(progress);
+  if (progress_.next_sequence > PromptTable::kSequenceEnd) {
+    return MakeError(
+        absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
+        absl::StrCat("run '", record_.id, "' has more batches than can be"),
+        {{"table", "progress"}});
+  }
   deleted_below_ = progress_.oldest_sequence;
   if (progress_.oldest_sequence > 1) {
     // What an earlier life forgot and had not deleted yet.
@@ -116,7 +122,6 @@ absl::Status Run::LoadProgress(const storage::Store& store) {
 }
 
 absl::Status Run::LoadPrompts(const storage::Store& store) {
-  prompts_.Reserve(progress_.next_prompt_index);
   absl::Status status = ForEach(
       store, storage::RunRange(storage::Table::kPromptInfo, record_.number),
       [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
@@ -127,17 +132,17 @@ absl::Status Run::LoadPrompts(const storage::Store& store) {
           return Corrupt(cursor, "a prompt beyond the run's last one");
         }
         prompts_.Skip(static_cast<uint32_t>(at.item));
-        if (info->deleted) {
-          prompts_.AddBuried(info->id);
-        } else if (prompts_.Find(info->id).has_value()) {
-          return Corrupt(cursor, "two prompts with one id");
-        } else {
-          prompts_.Add(*info);
-        }
+        prompts_.Load(*info);
         return absl::OkStatus();
       });
+  if (!status.ok()) return status;
   prompts_.Skip(progress_.next_prompt_index);
-  return status;
+  const std::optional<uint32_t> twice = prompts_.FinishLoading();
+  if (!twice.has_value()) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
+                   absl::StrCat("table prompt info: two prompts with the id '",
+                                prompts_.id(*twice), "'"),
+                   {{"table", "prompt info"}});
 }
 
 absl::Status Run::LoadPromptStates(const storage::Store& store) {
@@ -150,6 +155,11 @@ absl::Status Run::LoadPromptStates(const storage::Store& store) {
         if (at.item >= prompts_.size() ||
             prompts_.id(static_cast<uint32_t>(at.item)).empty()) {
           return Corrupt(cursor, "state of a prompt that does not exist");
+        }
+        if (state->evidence_sequence > state->dealt_sequence ||
+            state->dealt_sequence >= progress_.next_sequence ||
+            state->dealt_position >= PromptTable::kPositionEnd) {
+          return Corrupt(cursor, "a prompt dealt by a batch that never was");
         }
         const uint32_t index = static_cast<uint32_t>(at.item);
         prompts_.SetState(index, *state);

@@ -23,21 +23,48 @@ absl::Status StorageFailed(const absl::Status& cause) {
                    cause.message()));
 }
 
+// What a caller's thread does for others before it hands over to the pool: it
+// has requests of its own to read.
+constexpr size_t kMaxCallsInPlace = 256;
+constexpr int kMaxCommitsInPlace = 8;
+// A selection of more prompts, or one that took longer, is the pool's.
+constexpr uint32_t kMaxPromptsInPlace = 32;
+constexpr absl::Duration kMaxSelectionInPlace = absl::Microseconds(200);
+
 }  // namespace
 
-struct RunQueue::SampleCall {
-  SampleRequest request;
-  absl::Time wait_until;
-  CancelFlag cancel;
-  std::function<void(absl::StatusOr<SampleResult>)> done;
-  absl::StatusOr<SampleResult> result = absl::UnknownError("");
+class RunQueue::SampleCall final : public Call {
+ public:
+  SampleCall(RunQueue& queue, SampleRequest request, absl::Time wait_until,
+             CancelFlag cancel,
+             std::function<void(absl::StatusOr<SampleResult>)> done, bool small)
+      : Call(true, small),
+        request(std::move(request)),
+        wait_until(wait_until),
+        queue_(queue),
+        cancel_(std::move(cancel)),
+        done_(std::move(done)) {}
+
+  bool Apply(Run&, absl::Time now, const absl::Status& refused) override {
+    if (refused.ok()) return queue_.TrySample(*this, now);
+    result = refused;
+    return true;
+  }
+  void Finish(const absl::Status& written) override {
+    if (!written.ok() && result.ok()) result = written;
+    done_(std::move(result));
+  }
+  bool cancelled() const { return cancel_ != nullptr && cancel_->load(); }
+
+  const SampleRequest request;
+  const absl::Time wait_until;
+  absl::StatusOr<SampleResult> result;
   bool waiting = false;
 
-  bool cancelled() const { return cancel != nullptr && cancel->load(); }
-  void Finish(const absl::Status& written) {
-    if (!written.ok() && result.ok()) result = written;
-    done(std::move(result));
-  }
+ private:
+  RunQueue& queue_;
+  const CancelFlag cancel_;
+  const std::function<void(absl::StatusOr<SampleResult>)> done_;
 };
 
 RunQueue::RunQueue(std::unique_ptr<Run> run, storage::Store& store,
@@ -48,7 +75,10 @@ RunQueue::RunQueue(std::unique_ptr<Run> run, storage::Store& store,
       limits_(limits),
       run_id_(run->record().id),
       run_number_(run->record().number),
+      in_place_(!store.WritesWait()),
       run_(std::move(run)) {}
+
+RunQueue::~RunQueue() = default;
 
 std::shared_ptr<RunQueue> RunQueue::Make(std::unique_ptr<Run> run,
                                          storage::Store& store,
@@ -61,23 +91,11 @@ std::shared_ptr<RunQueue> RunQueue::Make(std::unique_ptr<Run> run,
 void RunQueue::Sample(SampleRequest request, absl::Time wait_until,
                       CancelFlag cancel,
                       std::function<void(absl::StatusOr<SampleResult>)> done) {
-  auto sample = std::make_shared<SampleCall>();
-  sample->request = std::move(request);
-  sample->wait_until = wait_until;
-  sample->cancel = std::move(cancel);
-  sample->done = std::move(done);
-  Call call;
-  call.changes = true;
-  call.apply = [this, sample](Run&, absl::Time now,
-                              const absl::Status& refused) {
-    if (refused.ok()) return TrySample(sample, now);
-    sample->result = refused;
-    return true;
-  };
-  call.finish = [sample](const absl::Status& written) {
-    sample->Finish(written);
-  };
-  Enqueue(std::move(call));
+  const bool small = request.batch_size <= kMaxPromptsInPlace &&
+                     !slow_selections_.load(std::memory_order_relaxed);
+  Enqueue(std::make_unique<SampleCall>(*this, std::move(request), wait_until,
+                                       std::move(cancel), std::move(done),
+                                       small));
 }
 
 void RunQueue::Tick() {
@@ -87,28 +105,32 @@ void RunQueue::Tick() {
     if (!health_.ok() || (now < due_ && counts_.waiting == 0)) return;
   }
   Change<bool>(
-      [](Run& run, absl::Time at) -> absl::StatusOr<bool> {
+      [](Run& run, absl::Time at) {
         run.Tick(at);
         return true;
       },
-      [](absl::StatusOr<bool>) {});
+      [](const absl::StatusOr<bool>&) {});
 }
 
-void RunQueue::Enqueue(Call call) {
+void RunQueue::Enqueue(CallPtr call) {
+  const bool here = in_place_ && call->small();
   switch (Push(call)) {
     case Place::kFirst:
-      return Schedule();
+      return here ? DrainHere() : Schedule();
     case Place::kBehindOthers:
       return;
     case Place::kNone:
-      pool_.Post([self = shared_from_this(), call = std::move(call)] {
-        call.apply(*self->run_, absl::InfinitePast(), Overloaded("their turn"));
-        call.finish(absl::OkStatus());
+      // shared_ptr: work for the pool can be copied.
+      pool_.Post([self = shared_from_this(),
+                  call = std::shared_ptr<Call>(std::move(call))] {
+        call->Apply(*self->run_, absl::InfinitePast(),
+                    Overloaded("their turn"));
+        call->Finish(absl::OkStatus());
       });
   }
 }
 
-RunQueue::Place RunQueue::Push(Call& call) {
+RunQueue::Place RunQueue::Push(CallPtr& call) {
   MutexLock lock(mu_);
   if (queue_.size() >= limits_.queued_calls) return Place::kNone;
   queue_.push_back(std::move(call));
@@ -118,84 +140,114 @@ RunQueue::Place RunQueue::Push(Call& call) {
   return first ? Place::kFirst : Place::kBehindOthers;
 }
 
-bool RunQueue::Pop(Call& call) {
-  MutexLock lock(mu_);
-  if (queue_.empty()) return false;
-  call = std::move(queue_.front());
-  queue_.pop_front();
-  return true;
+RunQueue::CallPtr RunQueue::Pop(bool only_small) {
+  if (taken_.empty()) {
+    MutexLock lock(mu_);
+    taken_.swap(queue_);
+  }
+  if (taken_.empty() || (only_small && !taken_.front()->small())) {
+    return nullptr;
+  }
+  CallPtr call = std::move(taken_.front());
+  taken_.pop_front();
+  return call;
 }
 
 void RunQueue::Schedule() {
-  if (getenv("VADE_INLINE")) { auto self = shared_from_this(); self->Drain(); return; }
-  pool_.Post([self = shared_from_this()] { self->Drain(); });
+  pool_.Post([self = shared_from_this()] {
+    if (self->DrainOnce(/*only_small=*/false)) self->Schedule();
+  });
 }
 
-void RunQueue::Drain() {
-  const absl::Time now = clock_.Now();
-  std::vector<Call> applied;
-  ApplyCalls(now, applied);
-  ServeWaiting(now, applied);
-  const absl::Status written = WriteChanges();
-  UpdateDue();
-  for (const Call& call : applied) call.finish(written);
-  {
-    MutexLock lock(mu_);
-    if (queue_.empty()) {
-      scheduled_ = false;
-      return;
-    }
+void RunQueue::DrainHere() {
+  // The caller's, or one that a call's `done` lets go.
+  const std::shared_ptr<RunQueue> self = shared_from_this();
+  for (int i = 0; i < kMaxCommitsInPlace; ++i) {
+    if (!NextIsSmall()) break;
+    if (!DrainOnce(/*only_small=*/true)) return;
   }
   Schedule();
 }
 
-void RunQueue::ApplyCalls(absl::Time now, std::vector<Call>& applied) {
-  Call call;
-  while (applied.size() < kMaxCallsPerCommit &&
-         run_->pending_bytes() < kMaxCommitBytes && Pop(call)) {
-    const absl::Status refused = call.changes ? refused_ : absl::OkStatus();
-    if (call.apply(*run_, now, refused)) applied.push_back(std::move(call));
+bool RunQueue::NextIsSmall() const {
+  return waiting_.empty() && (taken_.empty() || taken_.front()->small());
+}
+
+bool RunQueue::DrainOnce(bool only_small) {
+  const absl::Time now = clock_.Now();
+  std::vector<CallPtr> applied;
+  ApplyCalls(now, only_small, applied);
+  ServeWaiting(now, applied);
+  const absl::Status written = WriteChanges();
+  UpdateDue();
+  for (const CallPtr& call : applied) call->Finish(written);
+  if (!taken_.empty()) return true;
+  MutexLock lock(mu_);
+  scheduled_ = !queue_.empty();
+  return scheduled_;
+}
+
+void RunQueue::ApplyCalls(absl::Time now, bool only_small,
+                          std::vector<CallPtr>& applied) {
+  const size_t limit = only_small ? kMaxCallsInPlace : kMaxCallsPerCommit;
+  const absl::Status accepted;
+  while (applied.size() < limit && run_->pending_bytes() < kMaxCommitBytes) {
+    CallPtr call = Pop(only_small);
+    if (call == nullptr) return;
+    const absl::Status& refused = call->changes() ? refused_ : accepted;
+    if (call->Apply(*run_, now, refused)) {
+      applied.push_back(std::move(call));
+    } else {
+      // Only a sample call is not answered yet.
+      waiting_.emplace_back(static_cast<SampleCall*>(call.release()));
+    }
   }
 }
 
 // True if the call is to be answered now; false if it waits.
-bool RunQueue::TrySample(const std::shared_ptr<SampleCall>& call,
-                         absl::Time now) {
-  if (call->cancelled()) {
-    call->result = absl::CancelledError("the caller cancelled");
+bool RunQueue::TrySample(SampleCall& call, absl::Time now) {
+  if (call.cancelled()) {
+    call.result = absl::CancelledError("the caller cancelled");
     return true;
   }
-  const bool may_wait = call->wait_until > now;
+  const bool may_wait = call.wait_until > now;
   const bool behind_others =
-      !call->waiting && may_wait &&
-      !run_->HasRequestId(call->request.request_id) &&
+      !call.waiting && may_wait &&
+      !run_->HasRequestId(call.request.request_id) &&
       std::any_of(waiting_.begin(), waiting_.end(), [&](const auto& other) {
-        return other->request.filter == call->request.filter;
+        return other->request.filter == call.request.filter;
       });
   if (!behind_others) {
-    call->result = run_->Sample(call->request, now);
-    if (call->result.ok() || !may_wait ||
-        ErrorReason(call->result.status()) != "NOT_ENOUGH_ELIGIBLE") {
+    Select(call, now);
+    if (call.result.ok() || !may_wait ||
+        ErrorReason(call.result.status()) != "NOT_ENOUGH_ELIGIBLE") {
       return true;
     }
   }
-  if (call->waiting) return false;
+  if (call.waiting) return false;
   if (waiting_.size() >= limits_.waiting_calls) {
-    call->result = Overloaded("for prompts");
+    call.result = Overloaded("for prompts");
     return true;
   }
-  call->waiting = true;
-  waiting_.push_back(call);
+  call.waiting = true;
   return false;
 }
 
-void RunQueue::ServeWaiting(absl::Time now, std::vector<Call>& applied) {
+void RunQueue::Select(SampleCall& call, absl::Time now) {
+  const absl::Time start = clock_.Now();
+  call.result = run_->Sample(call.request, now);
+  if (call.request.batch_size > kMaxPromptsInPlace) return;
+  slow_selections_.store(clock_.Now() - start > kMaxSelectionInPlace,
+                         std::memory_order_relaxed);
+}
+
+void RunQueue::ServeWaiting(absl::Time now, std::vector<CallPtr>& applied) {
   // As of now: what the calls below free or cool down is for the next time.
   const uint64_t version = run_->eligible_version();
   bool changed = version != served_version_;
   std::vector<const LabelFilter*> blocked;
-  std::deque<std::shared_ptr<SampleCall>> still_waiting;
-  for (const std::shared_ptr<SampleCall>& call : waiting_) {
+  std::deque<std::unique_ptr<SampleCall>> still_waiting;
+  for (std::unique_ptr<SampleCall>& call : waiting_) {
     const bool due = call->cancelled() || call->wait_until <= now ||
                      !refused_.ok() ||
                      run_->HasRequestId(call->request.request_id);
@@ -207,16 +259,14 @@ void RunQueue::ServeWaiting(absl::Time now, std::vector<Call>& applied) {
       call->result = refused_;
       answered = true;
     } else if (due || (changed && !is_blocked)) {
-      answered = TrySample(call, now);
+      answered = TrySample(*call, now);
     }
     if (answered) {
       changed = true;  // those behind may have waited for this call alone
-      applied.push_back({true, nullptr, [call](const absl::Status& written) {
-                           call->Finish(written);
-                         }});
+      applied.push_back(std::move(call));
     } else {
       if (!is_blocked) blocked.push_back(&call->request.filter);
-      still_waiting.push_back(call);
+      still_waiting.push_back(std::move(call));
     }
   }
   waiting_ = std::move(still_waiting);

@@ -1,8 +1,13 @@
-// RunQueue: the one way to a Run. Calls wait in a queue; a worker takes all
+// RunQueue: the one way to a Run. Calls wait in a queue; one thread takes all
 // that wait, applies them in order, writes their changes as one mutation, and
 // only then answers them, reads too, so no answer shows what a crash could
 // take back. While it writes, the next calls gather. No lock is held during
-// the write, and the run itself needs none: one worker at a time touches it.
+// the write, and the run itself needs none: one thread at a time touches it.
+//
+// That thread is a worker of the pool or, where the store does not wait for a
+// disk, the caller of a small call that finds the queue idle: it works off its
+// own call and the small ones that come meanwhile, up to a limit, and leaves
+// all else to the pool.
 //
 // A failed write stops the run's changes with STORAGE_FAILED until the server
 // restarts; reads go on, and may show the change whose write failed.
@@ -47,6 +52,10 @@ struct QueueCounts {
   uint64_t waiting = 0;  // now, for prompts
 };
 
+// How much work a call is. A small one, a matter of microseconds, may be done
+// on the thread that makes a small call of the same run.
+enum class CallSize { kAny, kSmall };
+
 class RunQueue : public std::enable_shared_from_this<RunQueue> {
  public:
   // shared_ptr: work posted to the pool keeps the queue alive after its run
@@ -55,20 +64,24 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
                                         storage::Store& store, WorkerPool& pool,
                                         const Clock& clock,
                                         RunLimits limits = {});
+  ~RunQueue();
 
-  // `done` is called exactly once, on a worker, after the effects of `op` and
-  // of everything before it are durable. It must not block; what is slow is
-  // posted to the pool.
-  template <typename T>
-  void Change(std::function<absl::StatusOr<T>(Run&, absl::Time)> op,
-              std::function<void(absl::StatusOr<T>)> done);
-  template <typename T>
-  void Read(std::function<absl::StatusOr<T>(const Run&)> op,
-            std::function<void(absl::StatusOr<T>)> done);
+  // `op` is (Run&, absl::Time) to absl::StatusOr<T>, for Read (const Run&) to
+  // the same or to T; `done` takes an absl::StatusOr<T>. `done` is called
+  // exactly once, after the effects of `op` and of everything before it are
+  // durable: on a worker, or, if the call is small, on a thread that makes a
+  // small call, perhaps before that call returns. So who makes a small call
+  // holds no lock that the `done` of a small call takes. `done` must not
+  // block; what is slow is posted to the pool.
+  template <typename T, typename Op, typename Done>
+  void Change(Op op, Done done, CallSize size = CallSize::kAny);
+  template <typename T, typename Op, typename Done>
+  void Read(Op op, Done done, CallSize size = CallSize::kAny);
 
   // Run::Sample, waiting until `wait_until` for prompts to become eligible.
   // Waiting calls with the same filter are served in order of arrival; a call
-  // that does not wait is tried at once.
+  // that does not wait is tried at once. A small call if it asks for few
+  // prompts and the run has been quick to select lately.
   void Sample(SampleRequest request, absl::Time wait_until, CancelFlag cancel,
               std::function<void(absl::StatusOr<SampleResult>)> done);
 
@@ -83,37 +96,57 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   absl::Status health() const;
 
  private:
-  // One call: `apply` runs it and keeps its result, or takes `refused` for it;
-  // `finish` answers, with `written` instead if that failed a change. False
-  // from `apply`: not to be answered yet.
-  struct Call {
-    bool changes = false;
-    std::function<bool(Run&, absl::Time, const absl::Status& refused)> apply;
-    std::function<void(const absl::Status& written)> finish;
+  // One call, from its arrival to its answer.
+  class Call {
+   public:
+    Call(bool changes, bool small) : changes_(changes), small_(small) {}
+    virtual ~Call() = default;
+
+    // Runs it and keeps its result, or takes `refused` for it. False: not to
+    // be answered yet.
+    virtual bool Apply(Run& run, absl::Time now,
+                       const absl::Status& refused) = 0;
+    // Answers, with `written` instead if that failed a change.
+    virtual void Finish(const absl::Status& written) = 0;
+
+    bool changes() const { return changes_; }
+    bool small() const { return small_; }
+
+   private:
+    const bool changes_;
+    const bool small_;
   };
-  // A sample call, which may wait.
-  struct SampleCall;
+  using CallPtr = std::unique_ptr<Call>;
+  template <typename T, typename Op, typename Done>
+  class TypedCall;
+  // A sample call, the only one that may wait.
+  class SampleCall;
 
   RunQueue(std::unique_ptr<Run> run, storage::Store& store, WorkerPool& pool,
            const Clock& clock, RunLimits limits);
 
-  template <typename T>
-  void Enqueue(bool changes,
-               std::function<absl::StatusOr<T>(Run&, absl::Time)> op,
-               std::function<void(absl::StatusOr<T>)> done);
-  void Enqueue(Call call);
-  // Where a call came to stand: a worker must be found for the first one; a
+  void Enqueue(CallPtr call);
+  // Where a call came to stand: a thread must be found for the first one; a
   // full queue takes none, and leaves `call` as it is.
   enum class Place { kFirst, kBehindOthers, kNone };
-  Place Push(Call& call);
-  bool Pop(Call& call);
+  Place Push(CallPtr& call);
   void Schedule();
 
-  // The steps of the one worker that has the run.
-  void Drain();
-  void ApplyCalls(absl::Time now, std::vector<Call>& applied);
-  bool TrySample(const std::shared_ptr<SampleCall>& call, absl::Time now);
-  void ServeWaiting(absl::Time now, std::vector<Call>& applied);
+  // The steps of the one thread that has the run.
+  void DrainHere();
+  // One commit. False if there is nothing more to do, and this thread has the
+  // run no longer.
+  bool DrainOnce(bool only_small);
+  // Whether what comes next, as far as it is known, is small.
+  bool NextIsSmall() const;
+  // The next call in order, null if there is none; `only_small`: or none that
+  // is small.
+  CallPtr Pop(bool only_small);
+  void ApplyCalls(absl::Time now, bool only_small,
+                  std::vector<CallPtr>& applied);
+  bool TrySample(SampleCall& call, absl::Time now);
+  void Select(SampleCall& call, absl::Time now);
+  void ServeWaiting(absl::Time now, std::vector<CallPtr>& applied);
   absl::Status WriteChanges();
   void UpdateDue();
 
@@ -123,16 +156,22 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   const RunLimits limits_;
   const std::string run_id_;
   const uint32_t run_number_;
+  // Whether small calls are done where they are made.
+  const bool in_place_;
+  // Whether selections of few prompts took long lately. Atomic: callers look
+  // while another thread has the run; a stale answer costs time only.
+  std::atomic<bool> slow_selections_{false};
 
-  // Touched only by the worker that has set scheduled_, one at a time; the
+  // Touched only by the thread that has set scheduled_, one at a time; the
   // hand-over from one to the next goes through mu_.
   std::unique_ptr<Run> run_;
-  std::deque<std::shared_ptr<SampleCall>> waiting_;
+  std::deque<CallPtr> taken_;  // from queue_, before all that is still there
+  std::deque<std::unique_ptr<SampleCall>> waiting_;
   uint64_t served_version_ = 0;
   absl::Status refused_;
 
   mutable Mutex mu_;
-  std::deque<Call> queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<CallPtr> queue_ ABSL_GUARDED_BY(mu_);
   bool scheduled_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status health_ ABSL_GUARDED_BY(mu_);
   QueueCounts counts_ ABSL_GUARDED_BY(mu_);
@@ -140,42 +179,46 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   absl::Time due_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
 
-template <typename T>
-void RunQueue::Enqueue(bool changes,
-                       std::function<absl::StatusOr<T>(Run&, absl::Time)> op,
-                       std::function<void(absl::StatusOr<T>)> done) {
-  auto result = std::make_shared<absl::StatusOr<T>>(absl::UnknownError(""));
-  Call call;
-  call.changes = changes;
-  call.apply = [op = std::move(op), result](Run& run, absl::Time now,
-                                            const absl::Status& refused) {
+template <typename T, typename Op, typename Done>
+class RunQueue::TypedCall final : public Call {
+ public:
+  TypedCall(bool changes, CallSize size, Op op, Done done)
+      : Call(changes, size == CallSize::kSmall),
+        op_(std::move(op)),
+        done_(std::move(done)) {}
+
+  bool Apply(Run& run, absl::Time now, const absl::Status& refused) override {
     if (refused.ok()) {
-      *result = op(run, now);
+      result_ = op_(run, now);
     } else {
-      *result = refused;
+      result_ = refused;
     }
     return true;
-  };
-  call.finish = [done = std::move(done), result,
-                 changes](const absl::Status& written) {
-    if (changes && !written.ok() && result->ok()) *result = written;
-    done(std::move(*result));
-  };
-  Enqueue(std::move(call));
+  }
+  void Finish(const absl::Status& written) override {
+    if (changes() && !written.ok() && result_.ok()) result_ = written;
+    done_(std::move(result_));
+  }
+
+ private:
+  Op op_;
+  Done done_;
+  absl::StatusOr<T> result_;
+};
+
+template <typename T, typename Op, typename Done>
+void RunQueue::Change(Op op, Done done, CallSize size) {
+  Enqueue(std::make_unique<TypedCall<T, Op, Done>>(true, size, std::move(op),
+                                                   std::move(done)));
 }
 
-template <typename T>
-void RunQueue::Change(std::function<absl::StatusOr<T>(Run&, absl::Time)> op,
-                      std::function<void(absl::StatusOr<T>)> done) {
-  Enqueue<T>(true, std::move(op), std::move(done));
-}
-
-template <typename T>
-void RunQueue::Read(std::function<absl::StatusOr<T>(const Run&)> op,
-                    std::function<void(absl::StatusOr<T>)> done) {
-  Enqueue<T>(
-      false, [op = std::move(op)](Run& run, absl::Time) { return op(run); },
-      std::move(done));
+template <typename T, typename Op, typename Done>
+void RunQueue::Read(Op op, Done done, CallSize size) {
+  auto read = [op = std::move(op)](const Run& run, absl::Time) {
+    return op(run);
+  };
+  Enqueue(std::make_unique<TypedCall<T, decltype(read), Done>>(
+      false, size, std::move(read), std::move(done)));
 }
 
 }  // namespace vade::sampling

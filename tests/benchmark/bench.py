@@ -105,6 +105,11 @@ def page(flags, results, load_before):
     now = datetime.datetime.now(datetime.timezone.utc)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     words = ["deploy/bench", *flags.words]
+    warning = []
+    if load_before > os.cpu_count() / 2:
+        warning = ["- **The machine had other work.** That costs what takes "
+                   "long more than what is short, so ratios of a short "
+                   "selection to a long one are too good."]
     lines = [
         "# Results", "",
         f"Written by `{' '.join(words)}`; [README.md](README.md) says what is "
@@ -114,7 +119,7 @@ def page(flags, results, load_before):
         f"- {platform.system()} {platform.release()}, Python "
         f"{platform.python_version()}",
         f"- load before: {load_before:.1f}, after: {os.getloadavg()[0]:.1f} "
-        "(this run included)", "",
+        "(this run included)", *warning, "",
         "Values are medians over the rounds, ratio is value / baseline: in "
         "`calls/s`, `reports/s` and `rollouts/s` more is better, in all other "
         "units less. `of rounds` is the lowest and the highest ratio of a "

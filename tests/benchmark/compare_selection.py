@@ -62,7 +62,8 @@ def compare(flags, state, prompts, share, libraries, path):
         others = [stack.enter_context(
             Measurer(sys.executable, BASELINE, library, path, COUNT))
                   for library in libraries]
-        rounds, other_rounds = in_turns(ours, others, flags.rounds, 300)
+        rounds, other_rounds = in_turns(
+            ours, others, flags.rounds, 300 if flags.quick else 1000)
     context = {"prompts": prompts, "free_share": share, "state": state}
     if not libraries:
         print_figure(name, "us", "none", rounds, [], **context)

@@ -8,6 +8,7 @@
 #include <functional>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -35,8 +36,12 @@ constexpr char kBaseline[] = "gRPC callback server that does nothing";
 
 struct RoundFigures {
   LoadFigures load;
-  // Of the server, all its threads, for one call.
-  double processor_microseconds = 0;
+  // Of the server, all its threads.
+  absl::Duration processor_time;
+
+  double MicrosecondsPerCall() const {
+    return absl::ToDoubleMicroseconds(processor_time) / load.calls;
+  }
 };
 
 // Loads one of the two; `ours` says which.
@@ -52,8 +57,7 @@ absl::StatusOr<RoundFigures> Measure(
   if (!figures.ok()) return figures.status();
   if (!before.ok()) return before.status();
   if (!after.ok()) return after.status();
-  return RoundFigures{
-      *figures, absl::ToDoubleMicroseconds(*after - *before) / figures->calls};
+  return RoundFigures{*figures, *after - *before};
 }
 
 // The four figures of a kind of call.
@@ -66,8 +70,7 @@ struct CallComparisons {
 
   void AddRound(const RoundFigures& ours, const RoundFigures& bare) {
     rate.AddRound(ours.load.CallsPerSecond(), bare.load.CallsPerSecond());
-    processor.AddRound(ours.processor_microseconds,
-                       bare.processor_microseconds);
+    processor.AddRound(ours.MicrosecondsPerCall(), bare.MicrosecondsPerCall());
     median.AddRound(load::Percentile(ours.load.milliseconds, 0.5),
                     load::Percentile(bare.load.milliseconds, 0.5));
     tail.AddRound(load::Percentile(ours.load.milliseconds, 0.99),
@@ -104,28 +107,43 @@ absl::Status Compare(const std::string& name, const Flags& flags,
   return absl::OkStatus();
 }
 
-// SampleBatch, released again between the rounds.
+// SampleBatch for as long as a round takes. What is sampled is released again
+// whenever half of the prompts are in flight; that is not measured.
+absl::StatusOr<RoundFigures> SampleForARound(const Subject& subject,
+                                             bool of_ours, uint32_t batch_size,
+                                             const LoadShape& shape) {
+  RoundFigures round;
+  std::vector<double> milliseconds;
+  double seconds = 0;
+  while (seconds < absl::ToDoubleSeconds(shape.max_duration)) {
+    std::vector<std::string> batch_ids;
+    const auto part = Measure(subject, [&] {
+      return LoadSampling(*subject.connections, batch_size, shape, &batch_ids);
+    });
+    if (!part.ok()) return part.status();
+    const std::vector<double>& more = part->load.milliseconds;
+    milliseconds.insert(milliseconds.end(), more.begin(), more.end());
+    seconds += part->load.seconds;
+    round.processor_time += part->processor_time;
+    if (!of_ours) continue;
+    const absl::Status released = ReleaseAll(*subject.connections, batch_ids);
+    if (!released.ok()) return released;
+  }
+  round.load = FiguresOf(std::move(milliseconds), seconds);
+  return round;
+}
+
 absl::Status CompareSampling(const Flags& flags, Subject& ours, Subject& bare,
                              uint64_t prompt_count, uint32_t batch_size,
                              uint32_t in_flight) {
-  // Leaves enough prompts free for a call to wait for none.
   const LoadShape shape = {.in_flight = in_flight,
                            .max_calls = prompt_count / 2 / batch_size,
                            .max_duration = absl::Seconds(flags.seconds)};
   return Compare(
       absl::StrCat("sample_batch_", batch_size, "_of_", prompt_count), flags,
-      shape, prompt_count, [&](bool of_ours) -> absl::StatusOr<RoundFigures> {
-        Subject& subject = of_ours ? ours : bare;
-        std::vector<std::string> batch_ids;
-        auto figures = Measure(subject, [&] {
-          return LoadSampling(*subject.connections, batch_size, shape,
-                              &batch_ids);
-        });
-        if (!figures.ok() || !of_ours) return figures;
-        const absl::Status released =
-            ReleaseAll(*subject.connections, batch_ids);
-        if (!released.ok()) return released;
-        return figures;
+      shape, prompt_count, [&](bool of_ours) {
+        return SampleForARound(of_ours ? ours : bare, of_ours, batch_size,
+                               shape);
       });
 }
 

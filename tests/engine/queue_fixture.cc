@@ -5,8 +5,9 @@
 
 namespace vade::sampling {
 
-QueueFixture::QueueFixture(int prompts, SettingsSpec spec, int threads)
-    : pool_(std::make_unique<WorkerPool>(threads)) {
+QueueFixture::QueueFixture(int prompts, SettingsSpec spec, int threads,
+                           bool writes_wait)
+    : store_(disk_, writes_wait), pool_(std::make_unique<WorkerPool>(threads)) {
   auto registry = RunRegistry::Open(store_, *pool_, clock_);
   REQUIRE(registry.ok());
   registry_ = *std::move(registry);
@@ -24,19 +25,19 @@ QueueFixture::QueueFixture(int prompts, SettingsSpec spec, int threads)
 }
 
 void QueueFixture::Import(const std::string& id, Call<ImportResult>& call,
-                          AnswerLog* log) {
+                          AnswerLog* log, CallSize size) {
   ImportRequest request;
   request.prompts.push_back({id, "", {}, true, std::nullopt});
   queue_->Change<ImportResult>(
       [request](Run& run, absl::Time now) { return run.Import(request, now); },
-      call.Done(log, id));
+      call.Done(log, id), size);
 }
 
 void QueueFixture::Read(Call<RunInfo>& call, AnswerLog* log,
-                        const std::string& name) {
+                        const std::string& name, CallSize size) {
   queue_->Read<RunInfo>(
       [](const Run& run) -> absl::StatusOr<RunInfo> { return run.Info(); },
-      call.Done(log, name));
+      call.Done(log, name), size);
 }
 
 void QueueFixture::Sample(const SampleRequest& request, absl::Duration wait,

@@ -85,7 +85,9 @@ class Call {
 // fail.
 class QueueFixture {
  public:
-  explicit QueueFixture(int prompts, SettingsSpec spec = {}, int threads = 1);
+  // `writes_wait`: as the store says; if not, small calls are done in place.
+  explicit QueueFixture(int prompts, SettingsSpec spec = {}, int threads = 1,
+                        bool writes_wait = true);
 
   RunQueue& queue() { return *queue_; }
   WorkerPool& pool() { return *pool_; }
@@ -95,9 +97,9 @@ class QueueFixture {
 
   // Starts a call; see Run for what it does.
   void Import(const std::string& id, Call<ImportResult>& call,
-              AnswerLog* log = nullptr);
+              AnswerLog* log = nullptr, CallSize size = CallSize::kAny);
   void Read(Call<RunInfo>& call, AnswerLog* log = nullptr,
-            const std::string& name = "read");
+            const std::string& name = "read", CallSize size = CallSize::kAny);
   // Waits for prompts up to `wait`.
   void Sample(const SampleRequest& request, absl::Duration wait,
               Call<SampleResult>& call, CancelFlag cancel = nullptr,
@@ -112,7 +114,7 @@ class QueueFixture {
  private:
   simulation::MapStore disk_;
   simulation::ManualClock clock_;
-  storage::FaultyStore store_{disk_};
+  storage::FaultyStore store_;
   std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<RunRegistry> registry_;
   std::shared_ptr<RunQueue> queue_;  // shared with the registry

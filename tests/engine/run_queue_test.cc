@@ -333,9 +333,10 @@ TEST_CASE("One call more than may wait for prompts is refused", "[unit]") {
 TEST_CASE("Many threads on many runs lose and repeat nothing", "[unit]") {
   constexpr int kThreads = 4;
   constexpr int kSteps = 100;
+  const bool writes_wait = GENERATE(true, false);
   SettingsSpec spec;
   spec.group_size = 2;
-  QueueFixture f(40, spec, 3);
+  QueueFixture f(40, spec, 3, writes_wait);
   const auto work = [&f](int) {
     for (int step = 0; step < kSteps; ++step) {
       const auto batch = f.SampleNow(RequestOf(2));
@@ -353,7 +354,7 @@ TEST_CASE("Many threads on many runs lose and repeat nothing", "[unit]") {
           [reports](Run& run, absl::Time now) {
             return run.Report(reports, now);
           },
-          reported.Done());
+          reported.Done(), CallSize::kSmall);
       reported.Wait().IgnoreError();
       f.registry().Tick();
       f.registry().List("", 10);

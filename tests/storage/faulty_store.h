@@ -27,7 +27,8 @@ enum class FailedWrite { kAbsent, kPresent };
 class FaultyStore : public Store {
  public:
   // Borrows `base`, which must outlive this store.
-  explicit FaultyStore(Store& base) : base_(base) {}
+  explicit FaultyStore(Store& base, bool writes_wait = true)
+      : base_(base), writes_wait_(writes_wait) {}
   // Restarts, so that what is in `base` then is what a crash would leave.
   ~FaultyStore() override;
 
@@ -55,6 +56,7 @@ class FaultyStore : public Store {
   void Record();
 
   absl::Status Write(const Mutation& mutation) override;
+  bool WritesWait() const override { return writes_wait_; }
   absl::StatusOr<std::optional<std::string>> Get(
       std::string_view key) const override;
   absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
@@ -67,6 +69,7 @@ class FaultyStore : public Store {
   absl::Status ReadError() const;
 
   Store& base_;
+  const bool writes_wait_;
   // Held over writes to `base_`, so that the record has their order.
   mutable Mutex mu_;
   CondVar changed_;
