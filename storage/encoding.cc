@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "boost/crc.hpp"
 #include "storage/bytes.h"
+#include "storage/checksum.h"
 
 namespace vade::storage {
 namespace {
@@ -26,13 +26,6 @@ constexpr size_t kEnvelopeBytes = 1 + kChecksumBytes;
 // Of one BatchEntry, least: two varints and four doubles.
 constexpr size_t kLeastEntryBytes = 2 + 4 * 8;
 constexpr size_t kLeastLabelBytes = 2;
-
-uint32_t Checksum(std::string_view key, std::string_view body) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(key.data(), key.size());
-  crc.process_bytes(body.data(), body.size());
-  return crc.checksum();
-}
 
 std::string Describe(std::string_view key) {
   return absl::StrCat(
@@ -264,7 +257,7 @@ void Fields(auto& io, Is<GroupRecord> auto& r) {
 }
 
 std::string Seal(std::string_view key, ByteWriter out) {
-  out.FixedU32(Checksum(key, out.bytes()));
+  out.FixedU32(Crc32c(key, out.bytes()));
   return out.Take();
 }
 
@@ -284,7 +277,7 @@ absl::StatusOr<Unsealed> Unseal(std::string_view key, std::string_view value,
   }
   const std::string_view body = value.substr(0, value.size() - kChecksumBytes);
   const uint32_t stored = ByteReader(value.substr(body.size())).FixedU32();
-  const uint32_t computed = Checksum(key, body);
+  const uint32_t computed = Crc32c(key, body);
   if (stored != computed) {
     return absl::DataLossError(
         absl::StrCat(Describe(key), " is damaged: its checksum is ",
