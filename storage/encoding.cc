@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "boost/crc.hpp"
 #include "storage/bytes.h"
+#include "storage/checksum.h"
 
 namespace vade::storage {
 namespace {
@@ -25,13 +25,6 @@ constexpr size_t kEnvelopeBytes = 1 + kChecksumBytes;
 // Of one BatchEntry, least: two varints and four doubles.
 constexpr size_t kLeastEntryBytes = 2 + 4 * 8;
 constexpr size_t kLeastLabelBytes = 2;
-
-uint32_t Checksum(std::string_view key, std::string_view body) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(key.data(), key.size());
-  crc.process_bytes(body.data(), body.size());
-  return crc.checksum();
-}
 
 std::string Describe(std::string_view key) {
   return absl::StrCat(TableName(key), " record ", KeyInHex(key));
@@ -267,7 +260,7 @@ void Fields(auto& io, Is<GroupRecord> auto& r) {
 }
 
 std::string Seal(std::string_view key, ByteWriter out) {
-  out.FixedU32(Checksum(key, out.bytes()));
+  out.FixedU32(Crc32c(key, out.bytes()));
   return out.Take();
 }
 
@@ -287,7 +280,7 @@ absl::StatusOr<Unsealed> Unseal(std::string_view key, std::string_view value,
   }
   const std::string_view body = value.substr(0, value.size() - kChecksumBytes);
   const uint32_t stored = ByteReader(value.substr(body.size())).FixedU32();
-  const uint32_t computed = Checksum(key, body);
+  const uint32_t computed = Crc32c(key, body);
   if (stored != computed) {
     return Damaged(key, absl::StrCat("its checksum is ",
                                      absl::Hex(stored, absl::kZeroPad8),
