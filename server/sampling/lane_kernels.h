@@ -7,6 +7,9 @@
 //
 // The vectors are the compiler's own (GCC and clang), so that the expressions
 // are the definition, as in numeric.h, whose methods these are.
+#ifndef VADE_SERVER_SAMPLING_LANE_KERNELS_H_
+#define VADE_SERVER_SAMPLING_LANE_KERNELS_H_
+
 #ifndef VADE_LANES
 #error "Define VADE_LANES."
 #endif
@@ -286,3 +289,5 @@ void Densities(const double* alpha, const double* beta, const double* rates,
   const Kernels name = {text,    RandomWords, Uniforms, Exponentials, \
                         FadeAll, Peaks,       Densities};             \
   }
+
+#endif  // VADE_SERVER_SAMPLING_LANE_KERNELS_H_
