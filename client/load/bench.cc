@@ -30,13 +30,14 @@ absl::Status Measure(Measurement measurement, const LoadOptions& load,
 }
 
 // Makes a run with numbered prompts; returns the seconds of the import.
-absl::StatusOr<double> Import(client::Client& client, const std::string& run_id,
-                              uint64_t prompt_count, double cooldown = 0) {
-  const auto run = MakeRun(client, {.run_id = run_id, .cooldown = cooldown});
+absl::StatusOr<double> Import(client::Client& client,
+                              const RunSettings& settings,
+                              uint64_t prompt_count) {
+  const auto run = MakeRun(client, settings);
   if (!run.ok()) return run.status();
   const std::vector<std::string> prompt_ids = NumberedPromptIds(prompt_count);
   const absl::Time start = client::SystemClock().Now();
-  absl::Status imported = ImportPromptIds(client, run_id, prompt_ids);
+  absl::Status imported = ImportPromptIds(client, settings.run_id, prompt_ids);
   if (!imported.ok()) return imported;
   return absl::ToDoubleSeconds(client::SystemClock().Now() - start);
 }
@@ -90,7 +91,8 @@ absl::Status MeasureCalls(const BenchOptions& options,
 absl::Status MeasureImportAndLoad(const BenchOptions& options,
                                   client::Client& client, ServerProcess& server,
                                   const OnFigure& on_figure) {
-  const auto seconds = Import(client, "import", options.import_count);
+  const auto seconds =
+      Import(client, {.run_id = "import"}, options.import_count);
   if (!seconds.ok()) return seconds.status();
   const double count = static_cast<double>(options.import_count);
   on_figure({"import", *seconds, "s", {{"prompts", count}}});
@@ -112,7 +114,8 @@ absl::Status RunBench(const BenchOptions& options, const OnFigure& on_figure) {
   const std::string address = (*server)->address();
   const auto client = ConnectTo(address, absl::Minutes(5));
   if (!client.ok()) return client.status();
-  const auto seconds = Import(**client, "bench", options.prompt_count);
+  const auto seconds =
+      Import(**client, {.run_id = "bench"}, options.prompt_count);
   if (!seconds.ok()) return seconds.status();
   absl::Status status = MeasureCalls(options, address, on_figure);
   if (!status.ok()) return status;
@@ -126,8 +129,8 @@ absl::Status RunBench(const BenchOptions& options, const OnFigure& on_figure) {
 
 namespace {
 
-// The prompts of a batch while all are dealt: the most there may be.
-constexpr uint32_t kLargestBatch = 65536;
+// Prompts a batch while all are dealt.
+constexpr uint32_t kDealtAtOnce = 8192;
 // So long that no prompt is dealt twice.
 constexpr double kNeverAgain = 1e9;
 
@@ -157,10 +160,10 @@ absl::Status DealAll(const ScaleOptions& options, const ServerProcess& server,
   absl::Status status =
       Measure(MeasureSampling, load, options.prompt_count, on_figure);
   if (!status.ok()) return status;
-  load.batch_size = kLargestBatch;
+  load.batch_size = kDealtAtOnce;
   // The hundred batches above, released again, cool down.
   const uint64_t left = options.prompt_count - load.batch_count * uint64_t{512};
-  load.batch_count = (left + kLargestBatch - 1) / kLargestBatch;
+  load.batch_count = (left + kDealtAtOnce - 1) / kDealtAtOnce;
   status = Measure(MeasureDealing, load, options.prompt_count, on_figure);
   if (!status.ok()) return status;
   return ReportScale(server, "after_dealing", options.prompt_count, on_figure);
@@ -174,8 +177,9 @@ absl::Status RunScale(const ScaleOptions& options, const OnFigure& on_figure) {
   const auto client = ConnectTo((*server)->address(), absl::Minutes(5));
   if (!client.ok()) return client.status();
   const double count = static_cast<double>(options.prompt_count);
-  const auto seconds =
-      Import(**client, "scale", options.prompt_count, kNeverAgain);
+  const auto seconds = Import(
+      **client, {.run_id = "scale", .group_size = 1, .cooldown = kNeverAgain},
+      options.prompt_count);
   if (!seconds.ok()) return seconds.status();
   on_figure({"import", *seconds, "s", {{"prompts", count}}});
   absl::Status status =

@@ -19,7 +19,15 @@ namespace {
 
 constexpr uint32_t kBatchSize = 512;
 
-std::unique_ptr<Run> MakeRun(uint32_t prompts) {
+// One prompt in a hundred has the part "7"; those of a part have one of
+// `levels` levels.
+Labels LabelsOf(uint32_t prompt, uint32_t levels) {
+  return {{"level", absl::StrCat(prompt / 100 % levels)},
+          {"part", absl::StrCat(prompt % 100)}};
+}
+
+// No labels if `levels` is 0.
+std::unique_ptr<Run> MakeRun(uint32_t prompts, uint32_t levels = 0) {
   storage::RunRecord record;
   record.number = 1;
   record.id = "benchmark";
@@ -30,6 +38,7 @@ std::unique_ptr<Run> MakeRun(uint32_t prompts) {
   for (uint32_t i = 0; i < prompts; ++i) {
     PromptSpec& spec = request.prompts.emplace_back();
     spec.id = absl::StrCat("prompt-", i);
+    if (levels > 0) spec.labels = LabelsOf(i, levels);
     if (request.prompts.size() < kMaxImportPrompts && i + 1 < prompts) continue;
     run->Import(request, absl::UnixEpoch()).IgnoreError();
     request.prompts.clear();
@@ -38,8 +47,9 @@ std::unique_ptr<Run> MakeRun(uint32_t prompts) {
   return run;
 }
 
-SampleResult Sample(Run& run) {
+SampleResult Sample(Run& run, const LabelFilter& filter = {}) {
   SampleRequest request;
+  request.filter = filter;
   request.batch_size = kBatchSize;
   request.min_batch_size = kBatchSize;
   return *run.Sample(request, absl::UnixEpoch());
@@ -70,7 +80,34 @@ void BenchmarkSample(benchmark::State& state) {
     state.ResumeTiming();
   }
 }
-BENCHMARK(BenchmarkSample)->Arg(100'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BenchmarkSample)
+    ->Arg(100'000)
+    ->Arg(1'000'000)
+    ->Arg(10'000'000)
+    ->Unit(benchmark::kMillisecond);
+
+// With a filter that one prompt in a hundred matches. Arguments: prompts, sets
+// of labels that match.
+void BenchmarkFilteredSample(benchmark::State& state) {
+  const std::unique_ptr<Run> run =
+      MakeRun(static_cast<uint32_t>(state.range(0)),
+              static_cast<uint32_t>(state.range(1)));
+  const LabelFilter filter = {{"part", {"7"}}};
+  // The first call makes the lists.
+  SampleResult batch = Sample(*run, filter);
+  for (auto _ : state) {
+    state.PauseTiming();
+    run->Release(batch.batch_id, {}, absl::UnixEpoch()).IgnoreError();
+    run->TakeMutation();
+    state.ResumeTiming();
+    batch = Sample(*run, filter);
+  }
+}
+BENCHMARK(BenchmarkFilteredSample)
+    ->Args({1'000'000, 1})
+    ->Args({10'000'000, 1})
+    ->Args({10'000'000, 20})
+    ->Unit(benchmark::kMillisecond);
 
 // Items are rollouts.
 void BenchmarkFullReport(benchmark::State& state) {
