@@ -40,6 +40,8 @@ std::vector<SourceFile> ReadTree() {
       if (IsSkippedFolder(name)) it.disable_recursion_pending();
       continue;
     }
+    // Of a worktree, .git is a file that names another folder.
+    if (name == ".git") continue;
     if (!it->is_regular_file() || !IsText(it->path())) continue;
     std::ifstream in(it->path(), std::ios::binary);
     const std::string text((std::istreambuf_iterator<char>(in)),
