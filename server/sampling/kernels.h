@@ -30,7 +30,7 @@ struct StreamBase {
         high((static_cast<uint32_t>(sequence >> 32) & 0x00ff'ffff) |
              (static_cast<uint32_t>(purpose) << 24)) {}
 
-  PhiloxKey key;
+  uint32_t key[2];
   uint32_t low;   // counter word 2
   uint32_t high;  // counter word 3
 };

@@ -28,7 +28,7 @@
 namespace vade::sampling {
 namespace {
 
-constexpr size_t kLanes = VADE_LANES;
+inline constexpr size_t kLanes = VADE_LANES;
 static_assert(kKernelStep % kLanes == 0);
 
 using Doubles = double __attribute__((vector_size(8 * kLanes)));
@@ -165,9 +165,9 @@ inline Doubles ExpOf(Doubles x) {
   return Select(x > -700.0, power * scale, Doubles{});
 }
 
-void RandomWords(const StreamBase& base, const uint32_t* blocks,
-                 const uint32_t* prompts, size_t n, uint64_t* first,
-                 uint64_t* second) {
+inline void RandomWords(const StreamBase& base, const uint32_t* blocks,
+                        const uint32_t* prompts, size_t n, uint64_t* first,
+                        uint64_t* second) {
   constexpr int kRounds = 10;
   Words keys[kRounds][2];
   for (uint32_t round = 0; round < kRounds; ++round) {
@@ -192,20 +192,20 @@ void RandomWords(const StreamBase& base, const uint32_t* blocks,
   }
 }
 
-void Uniforms(const uint64_t* words, size_t n, double* uniforms) {
+inline void Uniforms(const uint64_t* words, size_t n, double* uniforms) {
   for (size_t i = 0; i < n; i += kLanes) {
     Store(Uniform(Load(words + i)), uniforms + i);
   }
 }
 
-void Exponentials(const uint64_t* words, size_t n, double* variates) {
+inline void Exponentials(const uint64_t* words, size_t n, double* variates) {
   for (size_t i = 0; i < n; i += kLanes) {
     Store(-LogOf(Uniform(Load(words + i))), variates + i);
   }
 }
 
-void FadeAll(double clock, double log_decay, const double* clocks, size_t n,
-             double* alpha, double* beta) {
+inline void FadeAll(double clock, double log_decay, const double* clocks,
+                    size_t n, double* alpha, double* beta) {
   // Finite, so that no product is NaN; Exp makes 0 of it all the same.
   const double slope = log_decay > -1e300 ? log_decay : -1e300;
   for (size_t i = 0; i < n; i += kLanes) {
@@ -216,8 +216,8 @@ void FadeAll(double clock, double log_decay, const double* clocks, size_t n,
   }
 }
 
-void Peaks(double low, double high, const double* alpha, const double* beta,
-           size_t n, double* rates, double* slopes) {
+inline void Peaks(double low, double high, const double* alpha,
+                  const double* beta, size_t n, double* rates, double* slopes) {
   for (size_t i = 0; i < n; i += kLanes) {
     const Doubles a = Load(alpha + i);
     const Doubles b = Load(beta + i);
@@ -252,8 +252,8 @@ inline Doubles StirlingRest(Doubles y) {
 // series is good for all three gamma functions of the density, six steps up:
 // all powers of a, b and c but those of the evidence itself come to one factor
 // without a logarithm.
-void Densities(const double* alpha, const double* beta, const double* rates,
-               size_t n, double* densities) {
+inline void Densities(const double* alpha, const double* beta,
+                      const double* rates, size_t n, double* densities) {
   constexpr double kConstant = 6 - 0.91893853320467274178;  // less log(2 pi)/2
   for (size_t i = 0; i < n; i += kLanes) {
     const Doubles x = Load(alpha + i);
