@@ -1,5 +1,5 @@
 // The long form of simulation_test.cc: 240,000 steps, in parts that can run
-// side by side; a fifth of them under a sanitizer, so that each part ends in
+// side by side; a tenth of them under a sanitizer, so that each part ends in
 // minutes there too.
 #include <cstdint>
 #include <string>
