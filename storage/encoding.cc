@@ -18,6 +18,10 @@ template <class Record>
 constexpr uint8_t kVersion = 1;
 template <>
 constexpr uint8_t kVersion<RunProgress> = 2;
+template <>
+constexpr uint8_t kVersion<BatchRecord> = 2;
+template <>
+constexpr uint8_t kVersion<StoredGroup> = 2;
 constexpr uint8_t kPayloadVersion = 1;
 
 constexpr size_t kChecksumBytes = 4;
@@ -235,6 +239,10 @@ void Fields(auto& io, Is<BatchRecord> auto& r) {
   io.U64(r.request_fingerprint);
   io.Size(r.entries, kLeastEntryBytes);
   for (auto& entry : r.entries) Fields(io, entry);
+  if (io.version() >= 2) {
+    io.I64(r.lease_ttl_us);
+    io.I64(r.lease_expire_time_us);
+  }
 }
 
 void Fields(auto& io, Is<LeaseRecord> auto& r) {
@@ -257,6 +265,40 @@ void Fields(auto& io, Is<GroupRecord> auto& r) {
   io.Double(r.before_clock);
   io.Size(r.reported, sizeof(uint64_t));
   for (auto& word : r.reported) io.U64(word);
+}
+
+// `fields` lists those of the value, if there is one.
+template <class T>
+void IfAny(FieldReader& io, std::optional<T>& value, const auto& fields) {
+  bool any = false;
+  io.Bool(any);
+  if (any) fields(value.emplace());
+}
+
+template <class T>
+void IfAny(FieldWriter& io, const std::optional<T>& value, const auto& fields) {
+  io.Bool(value.has_value());
+  if (value.has_value()) fields(*value);
+}
+
+void GroupFields(auto& io, Is<StoredGroup> auto& r) {
+  Fields(io, r.group);
+  IfAny(io, r.prompt, [&io](auto& prompt) { Fields(io, prompt); });
+}
+
+void Fields(auto& io, Is<StoredGroup> auto& r) {
+  if (io.version() >= 2) {
+    GroupFields(io, r);
+  } else {
+    Fields(io, r.group);
+  }
+}
+
+void Fields(auto& io, Is<StoredGroups> auto& r) {
+  io.Size(r.groups, sizeof(uint8_t));
+  for (auto& group : r.groups) {
+    IfAny(io, group, [&io](auto& stored) { GroupFields(io, stored); });
+  }
 }
 
 std::string Seal(std::string_view key, ByteWriter out) {
@@ -357,8 +399,11 @@ std::string Encode(std::string_view key, const BatchRecord& record) {
 std::string Encode(std::string_view key, const LeaseRecord& record) {
   return EncodeRecord(key, record, 32);
 }
-std::string Encode(std::string_view key, const GroupRecord& record) {
-  return EncodeRecord(key, record, 64 + record.reported.size() * 8);
+std::string Encode(std::string_view key, const StoredGroup& record) {
+  return EncodeRecord(key, record, 128 + record.group.reported.size() * 8);
+}
+std::string Encode(std::string_view key, const StoredGroups& record) {
+  return EncodeRecord(key, record, 16 + record.groups.size() * 128);
 }
 
 std::string EncodePayload(std::string_view key, std::string_view payload) {
@@ -404,9 +449,13 @@ absl::StatusOr<LeaseRecord> DecodeLease(std::string_view key,
                                         std::string_view value) {
   return DecodeRecord<LeaseRecord>(key, value);
 }
-absl::StatusOr<GroupRecord> DecodeGroup(std::string_view key,
+absl::StatusOr<StoredGroup> DecodeGroup(std::string_view key,
                                         std::string_view value) {
-  return DecodeRecord<GroupRecord>(key, value);
+  return DecodeRecord<StoredGroup>(key, value);
+}
+absl::StatusOr<StoredGroups> DecodeGroups(std::string_view key,
+                                          std::string_view value) {
+  return DecodeRecord<StoredGroups>(key, value);
 }
 
 absl::StatusOr<std::string> DecodePayload(std::string_view key,

@@ -42,7 +42,8 @@ std::string Encode(std::string_view key, const PromptInfo& record);
 std::string Encode(std::string_view key, const PromptState& record);
 std::string Encode(std::string_view key, const BatchRecord& record);
 std::string Encode(std::string_view key, const LeaseRecord& record);
-std::string Encode(std::string_view key, const GroupRecord& record);
+std::string Encode(std::string_view key, const StoredGroup& record);
+std::string Encode(std::string_view key, const StoredGroups& record);
 std::string EncodePayload(std::string_view key, std::string_view payload);
 
 absl::StatusOr<FormatRecord> DecodeFormat(std::string_view key,
@@ -63,8 +64,10 @@ absl::StatusOr<BatchRecord> DecodeBatch(std::string_view key,
                                         std::string_view value);
 absl::StatusOr<LeaseRecord> DecodeLease(std::string_view key,
                                         std::string_view value);
-absl::StatusOr<GroupRecord> DecodeGroup(std::string_view key,
+absl::StatusOr<StoredGroup> DecodeGroup(std::string_view key,
                                         std::string_view value);
+absl::StatusOr<StoredGroups> DecodeGroups(std::string_view key,
+                                          std::string_view value);
 absl::StatusOr<std::string> DecodePayload(std::string_view key,
                                           std::string_view value);
 

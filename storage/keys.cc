@@ -46,6 +46,8 @@ std::optional<Shape> ShapeOf(Table table) {
       return Shape{"lease", true, ItemWidth::kU64, false};
     case Table::kGroup:
       return Shape{"group", true, ItemWidth::kU64, true};
+    case Table::kGroups:
+      return Shape{"groups", true, ItemWidth::kU64, false};
   }
   return std::nullopt;
 }
@@ -134,6 +136,10 @@ std::string GroupKey(uint32_t run, uint64_t sequence, uint32_t position) {
   key.BigEndianU64(sequence);
   key.BigEndianU32(position);
   return key.Take();
+}
+
+std::string GroupsKey(uint32_t run, uint64_t sequence) {
+  return Key64(Table::kGroups, run, sequence);
 }
 
 absl::StatusOr<KeyParts> ParseKey(std::string_view key) {

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -145,7 +146,9 @@ struct PromptInfo {
   bool operator==(const PromptInfo&) const = default;
 };
 
-// Key: run number, prompt index. Hot: what the run learnt about a prompt.
+// What the run learnt about a prompt. Key: run number, prompt index; but while
+// a batch is remembered that dealt the prompt, the newest such batch has it,
+// see StoredGroup.
 struct PromptState {
   // Evidence just after the step at evidence_clock.
   double alpha = 0;
@@ -187,6 +190,10 @@ struct BatchRecord {
   std::string request_id;  // empty: none
   uint64_t request_fingerprint = 0;
   std::vector<BatchEntry> entries;
+  // The lease as it began. Since version 2 of the record; 0 in one of version
+  // 1, which has a LeaseRecord from the beginning.
+  int64_t lease_ttl_us = 0;
+  int64_t lease_expire_time_us = 0;
 
   bool operator==(const BatchRecord&) const = default;
 };
@@ -198,7 +205,8 @@ enum class BatchState : uint8_t {
   kExpired = 4,
 };
 
-// Key: run number, sequence. Rewritten when the batch is renewed or ends.
+// Key: run number, sequence. Written when the batch is renewed or ends; until
+// then the lease is as the batch's record has it.
 struct LeaseRecord {
   BatchState state = BatchState::kInFlight;
   int64_t ttl_us = 0;
@@ -215,8 +223,7 @@ enum class GroupState : uint8_t {
   kExpired = 3,
 };
 
-// Key: run number, sequence, position. Absent until something is reported of
-// the group or the group leaves the batch by itself.
+// What is known of a group of a batch.
 struct GroupRecord {
   GroupState state = GroupState::kInFlight;
   bool in_evidence = false;  // selected_decay was applied for it
@@ -234,6 +241,27 @@ struct GroupRecord {
   absl::InlinedVector<uint64_t, 1> reported;
 
   bool operator==(const GroupRecord&) const = default;
+};
+
+// Key: run number, sequence, position. Absent until something is reported of
+// the group, the group leaves the batch by itself, or its prompt changes.
+struct StoredGroup {
+  GroupRecord group;
+  // State of the group's prompt. The newest one of a prompt is in its newest
+  // group that has one: a group has it whenever it is written, unless a later
+  // group of the prompt is stored. Since version 2 of the record; absent in
+  // version 1, where a prompt's state is always under its own key.
+  std::optional<PromptState> prompt;
+
+  bool operator==(const StoredGroup&) const = default;
+};
+
+// Key: run number, sequence. The groups of a batch in one record, by position;
+// one that has a record of its own too is as that says.
+struct StoredGroups {
+  std::vector<std::optional<StoredGroup>> groups;
+
+  bool operator==(const StoredGroups&) const = default;
 };
 
 }  // namespace vade::storage

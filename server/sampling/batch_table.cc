@@ -23,6 +23,14 @@ std::optional<BatchId> ParseBatchId(const std::string& text) {
   return id;
 }
 
+Batch::Batch(storage::BatchRecord dealt)
+    : record(std::move(dealt)),
+      groups(record.entries.size()),
+      places(record.entries.size(), GroupPlace::kNowhere) {
+  lease.ttl_us = record.lease_ttl_us;
+  lease.expire_time_us = record.lease_expire_time_us;
+}
+
 Batch& BatchTable::Add(Batch batch) {
   Batch& added = batches_.emplace_back(std::move(batch));
   deals_ += added.record.entries.size();

@@ -17,11 +17,27 @@
 
 namespace vade::sampling {
 
+// Where the store has a group, and the state of its prompt.
+enum class GroupPlace : uint8_t {
+  kNowhere,   // as it was dealt
+  kAlone,     // in a record of its own
+  kTogether,  // in that of all groups of the batch
+};
+
 struct Batch {
+  explicit Batch(storage::BatchRecord dealt);
+
   storage::BatchRecord record;
   storage::LeaseRecord lease;
   std::vector<storage::GroupRecord> groups;  // one for each entry
   uint32_t in_flight = 0;                    // groups
+
+  // For the records in the store: where each group is, which of them changed
+  // since, and whether the lease did. `changed` is empty if none did.
+  std::vector<GroupPlace> places;
+  std::vector<bool> changed;
+  uint32_t changed_count = 0;
+  bool lease_changed = false;
 
   uint64_t sequence() const { return record.sequence; }
   bool ended() const { return lease.state != storage::BatchState::kInFlight; }

@@ -45,6 +45,13 @@ storage::PromptState PromptTable::State(uint32_t index) const {
   return state;
 }
 
+std::pair<uint64_t, uint32_t> PromptTable::LastDeal(uint32_t index) const {
+  const uint32_t row = dealt_rows_.Get(index);
+  if (row == 0) return {0, 0};
+  const DealtState dealt = dealt_states_.Get(row);
+  return {Widen(dealt.dealt_sequence), dealt.dealt_position};
+}
+
 void PromptTable::SetState(uint32_t index, const storage::PromptState& state) {
   population_.SetHot(index, {state.alpha, state.beta, state.evidence_clock});
   population_.SetPass(index, state.pass);

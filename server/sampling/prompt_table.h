@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -59,6 +60,8 @@ class PromptTable {
   const LabelSets& label_sets() const { return label_sets_; }
   storage::PromptInfo Info(uint32_t index) const;
   storage::PromptState State(uint32_t index) const;
+  // dealt_sequence and dealt_position of the state.
+  std::pair<uint64_t, uint32_t> LastDeal(uint32_t index) const;
 
   // The index of the prompt with this id.
   std::optional<uint32_t> Find(absl::string_view id) const {

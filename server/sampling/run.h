@@ -17,8 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -133,14 +133,23 @@ class Run {
 
   Run(storage::RunRecord record, RunLimits limits);
 
-  // Loading, one table each; called in this order.
+  // Loading; called in this order.
   absl::Status LoadProgress(const storage::Store& store);
   absl::Status LoadPrompts(const storage::Store& store);
   absl::Status LoadPromptStates(const storage::Store& store);
   absl::Status LoadBatches(const storage::Store& store);
   absl::Status LoadLeases(const storage::Store& store, absl::Time now);
   absl::Status LoadGroups(const storage::Store& store);
+  void DropForgottenPrompts();
   void AdoptInFlight();
+  // Of LoadPromptStates and LoadGroups: whether the state can be, its taking.
+  bool IsPossible(const storage::PromptState& state) const;
+  void AdoptState(uint32_t index, const storage::PromptState& state);
+  // Of LoadGroups: a record of all groups of a batch, and one group.
+  absl::Status AdoptGroups(Batch& batch, const storage::Cursor& cursor);
+  absl::Status AdoptGroup(Batch& batch, uint32_t position, GroupPlace place,
+                          const storage::StoredGroup& stored,
+                          const storage::Cursor& cursor);
 
   // Parts of CheckInvariants. `leased`: by prompt, how many groups lease it.
   absl::Status CheckPrompts(const std::vector<uint32_t>& leased) const;
@@ -177,6 +186,9 @@ class Run {
   // `prompts`: those of the selection, in its order.
   Batch& Deal(const SampleRequest& request, const Selection& selection,
               const std::vector<uint32_t>& prompts, absl::Time now);
+  // What the deal of an entry changes in the state of its prompt. It is not
+  // written: see run_records.cc.
+  void NoteDeal(const storage::BatchRecord& batch, uint32_t position);
   SampleResult DescribeSample(const Batch& batch, const Shard& shard) const;
 
   // Leases.
@@ -208,11 +220,15 @@ class Run {
   std::vector<std::pair<Batch*, uint32_t>> LaterGroups(uint32_t index,
                                                        uint64_t after);
 
-  // What the next mutation must hold.
+  // What the next mutation must hold; see run_records.cc.
   void TouchPrompt(uint32_t index);
-  void TouchGroup(const Batch& batch, uint32_t position);
-  void TouchLease(const Batch& batch);
+  void TouchGroup(Batch& batch, uint32_t position);
+  void TouchLease(Batch& batch);
   void FlushRecords();
+  void FlushPrompts();
+  void FlushGroups(Batch& batch);
+  bool KeepsPrompt(const Batch& batch, uint32_t index) const;
+  storage::StoredGroup Store(const Batch& batch, uint32_t position) const;
 
   storage::RunRecord record_;
   const RunLimits limits_;
@@ -227,8 +243,7 @@ class Run {
   storage::Mutation pending_;
   bool progress_dirty_ = false;
   std::vector<uint32_t> dirty_prompts_;
-  absl::flat_hash_set<std::pair<uint64_t, uint32_t>> dirty_groups_;
-  absl::flat_hash_set<uint64_t> dirty_leases_;
+  absl::btree_set<uint64_t> dirty_batches_;  // by sequence
   // Batches below are deleted from the store; those between this and
   // progress_.oldest_sequence are forgotten and not deleted yet.
   uint64_t deleted_below_ = 1;

@@ -167,14 +167,20 @@ void Run::ForgetOld(absl::Time now) {
         oldest->lease.end_time_us > horizon_us) {
       break;
     }
+    // What is stored with this batch alone gets a new place.
+    for (const storage::BatchEntry& entry : oldest->record.entries) {
+      if (KeepsPrompt(*oldest, entry.prompt_index)) {
+        TouchPrompt(entry.prompt_index);
+      }
+    }
     batches_.ForgetOldest();
     progress_.oldest_sequence = batches_.oldest_sequence();
     progress_dirty_ = true;
   }
   if (progress_.oldest_sequence - deleted_below_ < kDeleteEvery) return;
   for (const storage::Table table :
-       {storage::Table::kBatch, storage::Table::kLease,
-        storage::Table::kGroup}) {
+       {storage::Table::kBatch, storage::Table::kLease, storage::Table::kGroup,
+        storage::Table::kGroups}) {
     storage::KeyRange range = storage::ItemRange(
         table, record_.number, deleted_below_, progress_.oldest_sequence);
     pending_.DeleteRange(std::move(range.begin), std::move(range.end));

@@ -41,6 +41,30 @@ absl::Status ForEach(const storage::Store& store, storage::KeyRange range,
   return cursor->status();
 }
 
+// The records of a table with sequences in its keys, a batch at a time.
+// Thread-compatible.
+class BatchScan {
+ public:
+  BatchScan(const storage::Store& store, storage::KeyRange range)
+      : cursor_(store.Scan(std::move(range.begin), std::move(range.end))) {}
+
+  // Those of batch `sequence`, which is above that of the call before, in
+  // order, until `visit` fails.
+  absl::Status VisitRecordsOf(uint64_t sequence, const Visit& visit) {
+    for (; cursor_->Valid(); cursor_->Next()) {
+      absl::StatusOr<storage::KeyParts> key = storage::ParseKey(cursor_->key());
+      if (!key.ok()) return key.status();
+      if (key->item != sequence) return absl::OkStatus();
+      if (absl::Status s = visit(*key, *cursor_); !s.ok()) return s;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status status() const { return cursor_->status(); }
+
+ private:
+  const std::unique_ptr<storage::Cursor> cursor_;
+};
+
 GroupState EndedAs(BatchState state) {
   switch (state) {
     case BatchState::kReleased:
@@ -74,6 +98,7 @@ absl::StatusOr<std::unique_ptr<Run>> Run::Load(storage::RunRecord record,
   if (absl::Status s = run->LoadBatches(store); !s.ok()) return s;
   if (absl::Status s = run->LoadLeases(store, now); !s.ok()) return s;
   if (absl::Status s = run->LoadGroups(store); !s.ok()) return s;
+  run->DropForgottenPrompts();
   run->AdoptInFlight();
   run->prompts_.SetCooldown(run->record_.settings.cooldown, run->clock());
   return run;
@@ -104,7 +129,7 @@ absl::Status Run::LoadProgress(const storage::Store& store) {
     // What an earlier life forgot and had not deleted yet.
     for (const storage::Table table :
          {storage::Table::kBatch, storage::Table::kLease,
-          storage::Table::kGroup}) {
+          storage::Table::kGroup, storage::Table::kGroups}) {
       storage::KeyRange range = storage::ItemRange(table, record_.number, 0,
                                                    progress_.oldest_sequence);
       pending_.DeleteRange(std::move(range.begin), std::move(range.end));
@@ -156,22 +181,23 @@ absl::Status Run::LoadPromptStates(const storage::Store& store) {
             prompts_.id(static_cast<uint32_t>(at.item)).empty()) {
           return Corrupt(cursor, "state of a prompt that does not exist");
         }
-        if (state->evidence_sequence > state->dealt_sequence ||
-            state->dealt_sequence >= progress_.next_sequence ||
-            state->dealt_position >= PromptTable::kPositionEnd) {
+        if (!IsPossible(*state)) {
           return Corrupt(cursor, "a prompt dealt by a batch that never was");
         }
-        const uint32_t index = static_cast<uint32_t>(at.item);
-        prompts_.SetState(index, *state);
-        RaiseMaxEvidence({state->alpha, state->beta});
-        if (!prompts_.present(index) &&
-            state->dealt_sequence < progress_.oldest_sequence) {
-          // No batch names this deleted prompt any more.
-          pending_.Delete(storage::PromptInfoKey(record_.number, index));
-          pending_.Delete(storage::PromptStateKey(record_.number, index));
-        }
+        AdoptState(static_cast<uint32_t>(at.item), *state);
         return absl::OkStatus();
       });
+}
+
+bool Run::IsPossible(const storage::PromptState& state) const {
+  return state.evidence_sequence <= state.dealt_sequence &&
+         state.dealt_sequence < progress_.next_sequence &&
+         state.dealt_position < PromptTable::kPositionEnd;
+}
+
+void Run::AdoptState(uint32_t index, const storage::PromptState& state) {
+  prompts_.SetState(index, state);
+  RaiseMaxEvidence({state.alpha, state.beta});
 }
 
 absl::Status Run::LoadBatches(const storage::Store& store) {
@@ -188,13 +214,13 @@ absl::Status Run::LoadBatches(const storage::Store& store) {
           return Corrupt(cursor, "a batch is missing");
         }
         for (const storage::BatchEntry& entry : record->entries) {
-          if (entry.prompt_index < prompts_.size()) continue;
+          if (entry.prompt_index < prompts_.size() &&
+              !prompts_.id(entry.prompt_index).empty()) {
+            continue;
+          }
           return Corrupt(cursor, "a batch with a prompt that never was");
         }
-        Batch batch;
-        batch.record = *std::move(record);
-        batch.groups.resize(batch.record.entries.size());
-        batches_.Add(std::move(batch));
+        batches_.Add(Batch(*std::move(record)));
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
@@ -208,8 +234,6 @@ absl::Status Run::LoadBatches(const storage::Store& store) {
 }
 
 absl::Status Run::LoadLeases(const storage::Store& store, absl::Time now) {
-  const int64_t now_us = absl::ToUnixMicros(now);
-  size_t leases = 0;
   absl::Status status = ForEach(
       store,
       storage::ItemRange(storage::Table::kLease, record_.number,
@@ -223,36 +247,102 @@ absl::Status Run::LoadLeases(const storage::Store& store, absl::Time now) {
         batches_.SetExpireTime(batch, lease->expire_time_us);
         if (lease->state != BatchState::kInFlight) {
           batches_.End(batch, lease->state, lease->end_time_us);
-        } else if (lease->expire_time_us > now_us + lease->ttl_us) {
-          batches_.SetExpireTime(batch, now_us + lease->ttl_us);
-          TouchLease(batch);  // or the next life would start from the old one
         }
-        ++leases;
         return absl::OkStatus();
       });
-  if (!status.ok() || leases == batches_.size()) return status;
-  return MakeError(
-      absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
-      absl::StrCat("run '", record_.id, "': a lease record is missing"),
-      {{"table", "lease"}});
+  if (!status.ok()) return status;
+  const int64_t now_us = absl::ToUnixMicros(now);
+  for (uint64_t sequence = batches_.oldest_sequence();
+       sequence < batches_.end_sequence(); ++sequence) {
+    Batch& batch = *batches_.Find(sequence);
+    if (batch.lease.ttl_us == 0) {
+      return MakeError(absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
+                       absl::StrCat("run '", record_.id, "': the lease of ",
+                                    sequence, " is missing"),
+                       {{"table", "lease"}});
+    }
+    const int64_t latest_us = now_us + batch.lease.ttl_us;
+    if (batch.ended() || batch.lease.expire_time_us <= latest_us) continue;
+    batches_.SetExpireTime(batch, latest_us);
+    TouchLease(batch);  // or the next life would start from the old one
+  }
+  return absl::OkStatus();
 }
 
+// Batch by batch, since a prompt's state is that of its newest group, and as
+// the deals after it made it.
 absl::Status Run::LoadGroups(const storage::Store& store) {
-  return ForEach(
-      store,
-      storage::ItemRange(storage::Table::kGroup, record_.number,
-                         progress_.oldest_sequence, progress_.next_sequence),
-      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
-        absl::StatusOr<storage::GroupRecord> group =
-            storage::DecodeGroup(cursor.key(), cursor.value());
-        if (!group.ok()) return group.status();
-        Batch& batch = *batches_.Find(at.item);
-        if (at.position >= batch.groups.size()) {
-          return Corrupt(cursor, "a group beyond the end of its batch");
-        }
-        batch.groups[at.position] = *std::move(group);
-        return absl::OkStatus();
-      });
+  const auto range = [&](storage::Table table) {
+    return storage::ItemRange(table, record_.number, progress_.oldest_sequence,
+                              progress_.next_sequence);
+  };
+  BatchScan together(store, range(storage::Table::kGroups));
+  BatchScan alone(store, range(storage::Table::kGroup));
+  for (uint64_t sequence = batches_.oldest_sequence();
+       sequence < batches_.end_sequence(); ++sequence) {
+    Batch& batch = *batches_.Find(sequence);
+    for (uint32_t i = 0; i < batch.groups.size(); ++i) {
+      const uint32_t index = batch.record.entries[i].prompt_index;
+      if (prompts_.LastDeal(index).first < sequence) NoteDeal(batch.record, i);
+    }
+    absl::Status status = together.VisitRecordsOf(
+        sequence, [&](const storage::KeyParts&, const storage::Cursor& cursor) {
+          return AdoptGroups(batch, cursor);
+        });
+    if (!status.ok()) return status;
+    status = alone.VisitRecordsOf(sequence, [&](const storage::KeyParts& at,
+                                                const storage::Cursor& cursor) {
+      absl::StatusOr<storage::StoredGroup> group =
+          storage::DecodeGroup(cursor.key(), cursor.value());
+      if (!group.ok()) return group.status();
+      return AdoptGroup(batch, at.position, GroupPlace::kAlone, *group, cursor);
+    });
+    if (!status.ok()) return status;
+  }
+  absl::Status status = together.status();
+  status.Update(alone.status());
+  return status;
+}
+
+absl::Status Run::AdoptGroups(Batch& batch, const storage::Cursor& cursor) {
+  absl::StatusOr<storage::StoredGroups> stored =
+      storage::DecodeGroups(cursor.key(), cursor.value());
+  if (!stored.ok()) return stored.status();
+  for (uint32_t i = 0; i < stored->groups.size(); ++i) {
+    if (!stored->groups[i].has_value()) continue;
+    absl::Status status =
+        AdoptGroup(batch, i, GroupPlace::kTogether, *stored->groups[i], cursor);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run::AdoptGroup(Batch& batch, uint32_t position, GroupPlace place,
+                             const storage::StoredGroup& stored,
+                             const storage::Cursor& cursor) {
+  if (position >= batch.groups.size()) {
+    return Corrupt(cursor, "a group beyond the end of its batch");
+  }
+  batch.groups[position] = stored.group;
+  batch.places[position] = place;
+  if (!stored.prompt.has_value()) return absl::OkStatus();
+  if (!IsPossible(*stored.prompt)) {
+    return Corrupt(cursor, "a prompt dealt by a batch that never was");
+  }
+  AdoptState(batch.record.entries[position].prompt_index, *stored.prompt);
+  return absl::OkStatus();
+}
+
+// Deleted prompts that no batch names any more.
+void Run::DropForgottenPrompts() {
+  for (uint32_t index = 0; index < prompts_.size(); ++index) {
+    if (prompts_.present(index) || prompts_.id(index).empty() ||
+        prompts_.LastDeal(index).first >= progress_.oldest_sequence) {
+      continue;
+    }
+    pending_.Delete(storage::PromptInfoKey(record_.number, index));
+    pending_.Delete(storage::PromptStateKey(record_.number, index));
+  }
 }
 
 void Run::AdoptInFlight() {

@@ -147,18 +147,16 @@ absl::Status Run::DeletePrompt(const std::string& prompt_id, absl::Time now) {
   ExpireDue(now);
   const std::optional<uint32_t> index = prompts_.Find(prompt_id);
   if (!index.has_value()) return PromptNotFound(prompt_id);
-  const uint64_t dealt = prompts_.State(*index).dealt_sequence;
+  const uint64_t dealt = prompts_.LastDeal(*index).first;
   const bool remembered = dealt >= batches_.oldest_sequence() && dealt > 0;
-  const std::string state_key = storage::PromptStateKey(record_.number, *index);
   prompts_.Bury(*index);
   PutPayload(*index, "");
+  pending_.Delete(storage::PromptStateKey(record_.number, *index));
   if (remembered) {
-    // Batches name it still: id and newest deal stay until they are forgotten.
+    // Batches name it still: the id stays until they are forgotten.
     PutPromptInfo(*index, prompts_.Info(*index));
-    pending_.Put(state_key, storage::Encode(state_key, prompts_.State(*index)));
   } else {
     pending_.Delete(storage::PromptInfoKey(record_.number, *index));
-    pending_.Delete(state_key);
   }
   ++eligible_version_;  // a waiting call may have too small a pool now
   return absl::OkStatus();

@@ -62,8 +62,8 @@ std::optional<uint32_t> Run::FindPosition(const Batch& batch,
                                           Positions& positions) const {
   const std::optional<uint32_t> live = prompts_.Find(prompt_id);
   if (live.has_value()) {
-    const storage::PromptState state = prompts_.State(*live);
-    if (state.dealt_sequence == batch.sequence()) return state.dealt_position;
+    const auto [sequence, position] = prompts_.LastDeal(*live);
+    if (sequence == batch.sequence()) return position;
   }
   // An earlier batch of the prompt, or one of a deleted prompt of this id. All
   // ids of a batch are different, since all its prompts lived at the deal.

@@ -214,18 +214,19 @@ absl::Status Run::CheckPayloads(const SampleRequest& request,
 Batch& Run::Deal(const SampleRequest& request, const Selection& selection,
                  const std::vector<uint32_t>& prompts, absl::Time now) {
   const storage::RunSettings& settings = record_.settings;
-  Batch batch;
-  batch.record.sequence = batches_.end_sequence();
-  batch.record.epoch = record_.epoch;
-  batch.record.clock = clock();
-  batch.record.create_time_us = absl::ToUnixMicros(now);
-  batch.record.group_size = settings.group_size;
-  batch.record.request_id = request.request_id;
-  batch.record.request_fingerprint = FingerprintOf(request);
-  batch.lease.ttl_us = request.lease_ttl.has_value()
-                           ? absl::ToInt64Microseconds(*request.lease_ttl)
-                           : settings.lease_ttl_us;
-  batch.lease.expire_time_us = batch.record.create_time_us + batch.lease.ttl_us;
+  storage::BatchRecord record;
+  record.sequence = batches_.end_sequence();
+  record.epoch = record_.epoch;
+  record.clock = clock();
+  record.create_time_us = absl::ToUnixMicros(now);
+  record.group_size = settings.group_size;
+  record.request_id = request.request_id;
+  record.request_fingerprint = FingerprintOf(request);
+  record.lease_ttl_us = request.lease_ttl.has_value()
+                            ? absl::ToInt64Microseconds(*request.lease_ttl)
+                            : settings.lease_ttl_us;
+  record.lease_expire_time_us = record.create_time_us + record.lease_ttl_us;
+  record.entries.reserve(selection.picks.size());
   for (const Pick& pick : selection.picks) {
     const uint32_t index = pick.prompt;
     const Evidence evidence = EvidenceNow(index);
@@ -237,19 +238,12 @@ Batch& Run::Deal(const SampleRequest& request, const Selection& selection,
     entry.mean = PosteriorMean(evidence);
     entry.expected_egr =
         EffectiveGroupProbability(evidence, settings.group_size);
-    storage::PromptState state = prompts_.State(index);
-    stats_.CountDeal(clock(), state, entry);
-    ++state.deals;
-    state.dealt_sequence = batch.record.sequence;
-    state.dealt_clock = clock();
-    state.dealt_position = static_cast<uint32_t>(batch.record.entries.size());
-    if (pick.pass > 0) state.pass = pick.pass;
-    prompts_.SetState(index, state);
+    stats_.CountDeal(clock(), prompts_.State(index), entry);
+    record.entries.push_back(entry);
+    NoteDeal(record, static_cast<uint32_t>(record.entries.size() - 1));
     prompts_.SetInFlight(index, true);
-    TouchPrompt(index);
-    batch.record.entries.push_back(entry);
   }
-  batch.groups.resize(batch.record.entries.size());
+  Batch batch(std::move(record));
   batch.in_flight = static_cast<uint32_t>(batch.record.entries.size());
   prompts_.StartCooldown(prompts, clock());
   progress_.clock += settings.reference_batch_size == 0
@@ -266,8 +260,19 @@ Batch& Run::Deal(const SampleRequest& request, const Selection& selection,
   Batch& added = batches_.Add(std::move(batch));
   const std::string key = storage::BatchKey(record_.number, added.sequence());
   pending_.Put(key, storage::Encode(key, added.record));
-  TouchLease(added);
+  progress_dirty_ = true;
   return added;
+}
+
+void Run::NoteDeal(const storage::BatchRecord& batch, uint32_t position) {
+  const storage::BatchEntry& entry = batch.entries[position];
+  storage::PromptState state = prompts_.State(entry.prompt_index);
+  ++state.deals;
+  state.dealt_sequence = batch.sequence;
+  state.dealt_clock = batch.clock;
+  state.dealt_position = position;
+  if (entry.pass > 0) state.pass = entry.pass;
+  prompts_.SetState(entry.prompt_index, state);
 }
 
 SampleResult Run::DescribeSample(const Batch& batch, const Shard& shard) const {

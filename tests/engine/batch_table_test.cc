@@ -9,13 +9,12 @@ namespace {
 
 Batch MakeBatch(uint64_t sequence, int64_t expire_time_us,
                 const std::string& request_id = "", size_t deals = 2) {
-  Batch batch;
-  batch.record.sequence = sequence;
-  batch.record.request_id = request_id;
-  batch.record.entries.resize(deals);
-  batch.lease.expire_time_us = expire_time_us;
-  batch.groups.resize(deals);
-  return batch;
+  storage::BatchRecord record;
+  record.sequence = sequence;
+  record.request_id = request_id;
+  record.entries.resize(deals);
+  record.lease_expire_time_us = expire_time_us;
+  return Batch(record);
 }
 
 TEST_CASE("A batch id is read back as it was written and in no other form",

@@ -306,7 +306,7 @@ TEST_CASE("A deleted run leaves nothing in the store and answers so",
 TEST_CASE("A load that finds a record missing is data loss", "[unit]") {
   const std::string key =
       GENERATE(storage::ProgressKey(3), storage::BatchKey(3, 1),
-               storage::LeaseKey(3, 2), storage::PromptInfoKey(3, 0));
+               storage::PromptInfoKey(3, 0));
   RunFixture f;
   f.Import(4);
   f.Sample(2);

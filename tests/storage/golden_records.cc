@@ -1,6 +1,7 @@
 #include "tests/storage/golden_records.h"
 
 #include <cstddef>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "storage/encoding.h"
@@ -56,7 +57,7 @@ const char kPromptStateHex[] =
     "0152b81e85eb51f03f5c8fc2f5285c21400000000000804440032829"
     "000000000040444082010602300000000000001640ea96cc98";
 
-const char kBatchHex[] =
+const char kBatchVersion1Hex[] =
     "012905000000000040444002401e18240a06000807737465702d3431"
     "1032547698badcfe020901000000000000d83f0000000000c0c23f"
     "000000000000d03f000000000000e83fe80700000000000000e03f"
@@ -65,10 +66,31 @@ const char kBatchHex[] =
 const char kLeaseHex[] =
     "01020046c323000000000286e13b240a06000021141e240a0600464eeca8";
 
-const char kGroupHex[] =
+const char kGroupVersion1Hex[] =
     "010101013f020000000000803440000000000000e03f52b81e85eb51f03f"
     "5c8fc2f5285c2140000000000080444002ffffffffffffffff"
     "01000000000000006088b151";
+
+const char kBatchHex[] =
+    "022905000000000040444002401e18240a06000807737465702d34311032"
+    "547698badcfe020901000000000000d83f0000000000c0c23f0000000000"
+    "00d03f000000000000e83fe80700000000000000e03f000000000000c03f"
+    "000000000000e03f0000000000c0ef3f0046c323000000000286e13b240a"
+    "06000ead8ca7";
+
+const char kGroupHex[] =
+    "020101013f020000000000803440000000000000e03f52b81e85eb51f03f"
+    "5c8fc2f5285c2140000000000080444002ffffffffffffffff0100000000"
+    "0000000152b81e85eb51f03f5c8fc2f5285c214000000000008044400328"
+    "29000000000040444082010602300000000000001640020096de";
+
+const char kGroupsHex[] =
+    "0103010101013f020000000000803440000000000000e03f52b81e85eb51"
+    "f03f5c8fc2f5285c2140000000000080444002ffffffffffffffff010000"
+    "00000000000152b81e85eb51f03f5c8fc2f5285c21400000000000804440"
+    "032829000000000040444082010602300000000000001640000100000000"
+    "000000000000000000000000000000000000000000000000000000000000"
+    "00000000000000000000000000396abb8e";
 
 RunRecord SampleRun() {
   RunRecord run;
@@ -176,6 +198,8 @@ BatchRecord SampleBatch() {
   batch.request_fingerprint = 0xfedcba9876543210;
   batch.entries = {{9, 1, 0.375, 0.146484375, 0.25, 0.75},
                    {1000, 0, 0.5, 0.125, 0.5, 0.9921875}};
+  batch.lease_ttl_us = 600'000'000;
+  batch.lease_expire_time_us = 1700000600000002;
   return batch;
 }
 
@@ -198,6 +222,16 @@ GroupRecord SampleGroup() {
   group.before_clock = 41;
   group.reported = {~uint64_t{0}, 1};
   return group;
+}
+
+StoredGroups SampleGroups() {
+  StoredGroups groups;
+  groups.groups.resize(3);
+  StoredGroup& first = groups.groups[0].emplace();
+  first.group = SampleGroup();
+  first.prompt = SamplePromptState();
+  groups.groups[2].emplace();
+  return groups;
 }
 
 template <class Record>
@@ -242,8 +276,18 @@ Golden GoldenPayload() {
 std::vector<Golden> OldGoldenRecords() {
   RunProgress progress = SampleProgress();
   progress.max_evidence = 0;
-  return {MakeGolden("progress", ProgressKey(7), progress, kProgressVersion1Hex,
-                     &DecodeProgress)};
+  BatchRecord batch = SampleBatch();
+  batch.lease_ttl_us = 0;
+  batch.lease_expire_time_us = 0;
+  return {
+      MakeGolden("progress", ProgressKey(7), progress, kProgressVersion1Hex,
+                 &DecodeProgress),
+      MakeGolden("batch", BatchKey(7, 41), batch, kBatchVersion1Hex,
+                 &DecodeBatch),
+      MakeGolden("group", GroupKey(7, 41, 130),
+                 StoredGroup{SampleGroup(), std::nullopt}, kGroupVersion1Hex,
+                 &DecodeGroup),
+  };
 }
 
 std::vector<Golden> GoldenRecords() {
@@ -263,11 +307,14 @@ std::vector<Golden> GoldenRecords() {
       MakeGolden("prompt state", PromptStateKey(7, 9), SamplePromptState(),
                  kPromptStateHex, &DecodePromptState),
       MakeGolden("batch", BatchKey(7, 41), SampleBatch(), kBatchHex,
-                 &DecodeBatch),
+                 &DecodeBatch, 2),
       MakeGolden("lease", LeaseKey(7, 41), SampleLease(), kLeaseHex,
                  &DecodeLease),
-      MakeGolden("group", GroupKey(7, 41, 130), SampleGroup(), kGroupHex,
-                 &DecodeGroup),
+      MakeGolden("group", GroupKey(7, 41, 130),
+                 StoredGroup{SampleGroup(), SamplePromptState()}, kGroupHex,
+                 &DecodeGroup, 2),
+      MakeGolden("groups", GroupsKey(7, 41), SampleGroups(), kGroupsHex,
+                 &DecodeGroups),
   };
 }
 

@@ -39,6 +39,7 @@ std::vector<GoldenKey> GoldenKeys() {
       {GroupKey(7, 9, 11),
        "0a0000000700000000000000090000000b",
        {Table::kGroup, 7, 9, 11}},
+      {GroupsKey(7, 9), "0b000000070000000000000009", {Table::kGroups, 7, 9}},
   };
 }
 

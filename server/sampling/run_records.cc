@@ -1,0 +1,135 @@
+// What a run writes, and where. A batch and its reports are few records
+// however many prompts it has:
+//
+// - A deal is one record, that of the batch. What it changes in its prompts'
+//   states follows from that record, and is done again when a run is loaded.
+// - The groups that changed since the last mutation are written one by one
+//   while they are few of their batch, else all of the batch in one record.
+// - The state of a prompt goes with its group in the newest batch that dealt
+//   it. Only when no remembered batch dealt it has it a record of its own, so
+//   ForgetOld has those written that it would lose.
+//
+// So of all places that have the state of one prompt, the newest state is in
+// the one that a load reads last: its own record, then the batches in order.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "server/sampling/run.h"
+#include "storage/encoding.h"
+#include "storage/keys.h"
+
+namespace vade::sampling {
+
+void Run::TouchPrompt(uint32_t index) {
+  if (prompts_.MarkDirty(index)) dirty_prompts_.push_back(index);
+}
+
+void Run::TouchGroup(Batch& batch, uint32_t position) {
+  progress_dirty_ = true;
+  if (batch.changed.empty()) batch.changed.resize(batch.groups.size());
+  if (batch.changed[position]) return;
+  batch.changed[position] = true;
+  ++batch.changed_count;
+  dirty_batches_.insert(batch.sequence());
+}
+
+void Run::TouchLease(Batch& batch) {
+  progress_dirty_ = true;
+  batch.lease_changed = true;
+  dirty_batches_.insert(batch.sequence());
+}
+
+storage::Mutation Run::TakeMutation() {
+  if (!deleted_) FlushRecords();
+  dirty_prompts_.clear();
+  dirty_batches_.clear();
+  progress_dirty_ = false;
+  storage::Mutation taken = std::move(pending_);
+  pending_ = storage::Mutation();
+  return taken;
+}
+
+void Run::FlushRecords() {
+  const uint32_t run = record_.number;
+  FlushPrompts();
+  // The newest first: what a later group has, an earlier one need not have.
+  for (auto at = dirty_batches_.rbegin(); at != dirty_batches_.rend(); ++at) {
+    Batch* batch = batches_.Find(*at);
+    if (batch == nullptr) continue;
+    FlushGroups(*batch);
+    if (!std::exchange(batch->lease_changed, false)) continue;
+    const std::string key = storage::LeaseKey(run, batch->sequence());
+    pending_.Put(key, storage::Encode(key, batch->lease));
+  }
+  if (!progress_dirty_) return;
+  stats_.Flush(pending_);
+  const std::string key = storage::ProgressKey(run);
+  pending_.Put(key, storage::Encode(key, progress_));
+}
+
+void Run::FlushPrompts() {
+  // In the order of their keys, which is quicker to write.
+  std::sort(dirty_prompts_.begin(), dirty_prompts_.end());
+  for (const uint32_t index : dirty_prompts_) {
+    prompts_.MarkClean(index);
+    if (!prompts_.present(index)) continue;
+    const storage::PromptState state = prompts_.State(index);
+    if (Batch* batch = batches_.Find(state.dealt_sequence)) {
+      TouchGroup(*batch, state.dealt_position);
+      continue;
+    }
+    const std::string key = storage::PromptStateKey(record_.number, index);
+    pending_.Put(key, storage::Encode(key, state));
+  }
+}
+
+void Run::FlushGroups(Batch& batch) {
+  const uint32_t size = static_cast<uint32_t>(batch.groups.size());
+  const bool together = uint64_t{batch.changed_count} * 2 >= size;
+  storage::StoredGroups all;
+  if (together) all.groups.resize(size);
+  for (uint32_t i = 0; i < size && batch.changed_count > 0; ++i) {
+    GroupPlace& place = batch.places[i];
+    if (!batch.changed[i] && (!together || place == GroupPlace::kNowhere)) {
+      continue;
+    }
+    std::string key = storage::GroupKey(record_.number, batch.sequence(), i);
+    if (together) {
+      if (place == GroupPlace::kAlone) pending_.Delete(std::move(key));
+      all.groups[i] = Store(batch, i);
+      place = GroupPlace::kTogether;
+    } else {
+      std::string value = storage::Encode(key, Store(batch, i));
+      pending_.Put(std::move(key), std::move(value));
+      place = GroupPlace::kAlone;
+    }
+  }
+  if (together && batch.changed_count > 0) {
+    const std::string key =
+        storage::GroupsKey(record_.number, batch.sequence());
+    pending_.Put(key, storage::Encode(key, all));
+  }
+  batch.changed.clear();
+  batch.changed_count = 0;
+}
+
+// Whether a group of `batch` is to have the state of its prompt: unless a later
+// group that is stored has it.
+bool Run::KeepsPrompt(const Batch& batch, uint32_t index) const {
+  if (!prompts_.present(index)) return false;
+  const auto [sequence, position] = prompts_.LastDeal(index);
+  if (sequence == batch.sequence()) return true;
+  return batches_.Find(sequence)->places[position] == GroupPlace::kNowhere;
+}
+
+storage::StoredGroup Run::Store(const Batch& batch, uint32_t position) const {
+  storage::StoredGroup stored;
+  stored.group = batch.groups[position];
+  const uint32_t index = batch.record.entries[position].prompt_index;
+  if (KeepsPrompt(batch, index)) stored.prompt = prompts_.State(index);
+  return stored;
+}
+
+}  // namespace vade::sampling
