@@ -12,6 +12,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "grpc/support/log.h"
 #include "server/command_line.h"
 #include "server/log.h"
@@ -123,6 +124,9 @@ int Main(int argc, char** argv) {
   absl::Status status = StartLog(options.log);
   if (!status.ok()) return Fail(status);
   gpr_set_log_function(LogGrpc);
+  // Debian builds Abseil with a search for deadlocks at each lock of gRPC's,
+  // for programs under development.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const sigset_t signals = BlockStopSignals();
 
   absl::StatusOr<std::unique_ptr<storage::Store>> store =

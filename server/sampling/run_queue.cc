@@ -26,7 +26,7 @@ absl::Status StorageFailed(const absl::Status& cause) {
 // What a caller's thread does for others before it hands over to the pool: it
 // has requests of its own to read.
 constexpr size_t kMaxCallsInPlace = 256;
-constexpr int kMaxCommitsInPlace = 8;
+constexpr int kMaxCommitsInPlace = 1024;
 // A selection of more prompts, or one that took longer, is the pool's.
 constexpr uint32_t kMaxPromptsInPlace = 32;
 constexpr absl::Duration kMaxSelectionInPlace = absl::Microseconds(200);

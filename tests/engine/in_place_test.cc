@@ -126,7 +126,7 @@ TEST_CASE("An answer may make the next call, and a caller is let go in time",
   f.queue().Read<bool>([](const Run&) { return true; }, next, CallSize::kSmall);
   // The worker is held, so what was left to it is not done yet.
   CHECK(answers_here >= 1);
-  CHECK(answers_here <= 100);
+  CHECK(answers_here <= 2000);
   CHECK(answers == answers_here);
   gate.Open();
   CHECK(last.Wait().ok());
