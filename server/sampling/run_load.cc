@@ -1,12 +1,13 @@
 // Loading a run from the store: one scan of each of its tables.
 #include <algorithm>
-#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/sampling/error.h"
 #include "server/sampling/policy.h"
+#include "server/sampling/record_scan.h"
 #include "server/sampling/run.h"
 #include "storage/encoding.h"
 #include "storage/keys.h"
@@ -18,52 +19,12 @@ using storage::BatchState;
 using storage::GroupState;
 
 // A record that decodes, and does not fit the others.
-absl::Status Corrupt(const storage::Cursor& at, absl::string_view what) {
-  const std::string table = storage::TableName(at.key());
+absl::Status Corrupt(std::string_view key, absl::string_view what) {
+  const std::string table = storage::TableName(key);
   return MakeError(absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
                    absl::StrCat("table ", table, ": ", what),
-                   {{"table", table}, {"key", storage::KeyInHex(at.key())}});
+                   {{"table", table}, {"key", storage::KeyInHex(key)}});
 }
-
-using Visit = std::function<absl::Status(const storage::KeyParts&,
-                                         const storage::Cursor&)>;
-
-// Calls `visit` for every record in `range`, in order, until it fails.
-absl::Status ForEach(const storage::Store& store, storage::KeyRange range,
-                     const Visit& visit) {
-  const std::unique_ptr<storage::Cursor> cursor =
-      store.Scan(std::move(range.begin), std::move(range.end));
-  for (; cursor->Valid(); cursor->Next()) {
-    absl::StatusOr<storage::KeyParts> key = storage::ParseKey(cursor->key());
-    if (!key.ok()) return key.status();
-    if (absl::Status s = visit(*key, *cursor); !s.ok()) return s;
-  }
-  return cursor->status();
-}
-
-// The records of a table with sequences in its keys, a batch at a time.
-// Thread-compatible.
-class BatchScan {
- public:
-  BatchScan(const storage::Store& store, storage::KeyRange range)
-      : cursor_(store.Scan(std::move(range.begin), std::move(range.end))) {}
-
-  // Those of batch `sequence`, which is above that of the call before, in
-  // order, until `visit` fails.
-  absl::Status VisitRecordsOf(uint64_t sequence, const Visit& visit) {
-    for (; cursor_->Valid(); cursor_->Next()) {
-      absl::StatusOr<storage::KeyParts> key = storage::ParseKey(cursor_->key());
-      if (!key.ok()) return key.status();
-      if (key->item != sequence) return absl::OkStatus();
-      if (absl::Status s = visit(*key, *cursor_); !s.ok()) return s;
-    }
-    return absl::OkStatus();
-  }
-  absl::Status status() const { return cursor_->status(); }
-
- private:
-  const std::unique_ptr<storage::Cursor> cursor_;
-};
 
 GroupState EndedAs(BatchState state) {
   switch (state) {
@@ -147,44 +108,44 @@ absl::Status Run::LoadProgress(const storage::Store& store) {
 }
 
 absl::Status Run::LoadPrompts(const storage::Store& store) {
-  absl::Status status = ForEach(
-      store, storage::RunRange(storage::Table::kPromptInfo, record_.number),
-      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
-        absl::StatusOr<storage::PromptInfo> info =
-            storage::DecodePromptInfo(cursor.key(), cursor.value());
-        if (!info.ok()) return info.status();
-        if (at.item >= progress_.next_prompt_index) {
-          return Corrupt(cursor, "a prompt beyond the run's last one");
+  absl::Status status = ForEachDecoded<storage::PromptInfo>(
+      store, storage::Table::kPromptInfo, record_.number,
+      progress_.next_prompt_index, &storage::DecodePromptInfo,
+      [&](uint64_t item, const storage::PromptInfo& info) {
+        const uint32_t index = static_cast<uint32_t>(item);
+        if (item >= progress_.next_prompt_index) {
+          return Corrupt(storage::PromptInfoKey(record_.number, index),
+                         "a prompt beyond the run's last one");
         }
-        prompts_.Skip(static_cast<uint32_t>(at.item));
-        prompts_.Load(*info);
+        prompts_.Skip(index);
+        prompts_.Load(info);
         return absl::OkStatus();
       });
   if (!status.ok()) return status;
   prompts_.Skip(progress_.next_prompt_index);
   const std::optional<uint32_t> twice = prompts_.FinishLoading();
   if (!twice.has_value()) return absl::OkStatus();
-  return MakeError(absl::StatusCode::kDataLoss, "CORRUPT_RECORD",
-                   absl::StrCat("table prompt info: two prompts with the id '",
-                                prompts_.id(*twice), "'"),
-                   {{"table", "prompt info"}});
+  return Corrupt(
+      storage::PromptInfoKey(record_.number, *twice),
+      absl::StrCat("two prompts with the id '", prompts_.id(*twice), "'"));
 }
 
 absl::Status Run::LoadPromptStates(const storage::Store& store) {
-  return ForEach(
-      store, storage::RunRange(storage::Table::kPromptState, record_.number),
-      [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
-        absl::StatusOr<storage::PromptState> state =
-            storage::DecodePromptState(cursor.key(), cursor.value());
-        if (!state.ok()) return state.status();
-        if (at.item >= prompts_.size() ||
-            prompts_.id(static_cast<uint32_t>(at.item)).empty()) {
-          return Corrupt(cursor, "state of a prompt that does not exist");
+  return ForEachDecoded<storage::PromptState>(
+      store, storage::Table::kPromptState, record_.number,
+      progress_.next_prompt_index, &storage::DecodePromptState,
+      [&](uint64_t item, const storage::PromptState& state) {
+        const uint32_t index = static_cast<uint32_t>(item);
+        const auto corrupt = [&](absl::string_view what) {
+          return Corrupt(storage::PromptStateKey(record_.number, index), what);
+        };
+        if (item >= prompts_.size() || prompts_.id(index).empty()) {
+          return corrupt("state of a prompt that does not exist");
         }
-        if (!IsPossible(*state)) {
-          return Corrupt(cursor, "a prompt dealt by a batch that never was");
+        if (!IsPossible(state)) {
+          return corrupt("a prompt dealt by a batch that never was");
         }
-        AdoptState(static_cast<uint32_t>(at.item), *state);
+        AdoptState(index, state);
         return absl::OkStatus();
       });
 }
@@ -211,14 +172,14 @@ absl::Status Run::LoadBatches(const storage::Store& store) {
             storage::DecodeBatch(cursor.key(), cursor.value());
         if (!record.ok()) return record.status();
         if (at.item != batches_.end_sequence()) {
-          return Corrupt(cursor, "a batch is missing");
+          return Corrupt(cursor.key(), "a batch is missing");
         }
         for (const storage::BatchEntry& entry : record->entries) {
           if (entry.prompt_index < prompts_.size() &&
               !prompts_.id(entry.prompt_index).empty()) {
             continue;
           }
-          return Corrupt(cursor, "a batch with a prompt that never was");
+          return Corrupt(cursor.key(), "a batch with a prompt that never was");
         }
         batches_.Add(Batch(*std::move(record)));
         return absl::OkStatus();
@@ -321,13 +282,13 @@ absl::Status Run::AdoptGroup(Batch& batch, uint32_t position, GroupPlace place,
                              const storage::StoredGroup& stored,
                              const storage::Cursor& cursor) {
   if (position >= batch.groups.size()) {
-    return Corrupt(cursor, "a group beyond the end of its batch");
+    return Corrupt(cursor.key(), "a group beyond the end of its batch");
   }
   batch.groups[position] = stored.group;
   batch.places[position] = place;
   if (!stored.prompt.has_value()) return absl::OkStatus();
   if (!IsPossible(*stored.prompt)) {
-    return Corrupt(cursor, "a prompt dealt by a batch that never was");
+    return Corrupt(cursor.key(), "a prompt dealt by a batch that never was");
   }
   AdoptState(batch.record.entries[position].prompt_index, *stored.prompt);
   return absl::OkStatus();
