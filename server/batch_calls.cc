@@ -26,6 +26,11 @@ auto AnswerBatch(std::shared_ptr<UnaryCall> call, std::string run_id,
 
 }  // namespace
 
+SamplerService::SamplerService(const CallContext& context) : context_(context) {
+  SetMessageAllocatorFor_SampleBatch(&sample_messages_);
+  SetMessageAllocatorFor_ReportRewards(&report_messages_);
+}
+
 grpc::ServerUnaryReactor* SamplerService::SampleBatch(
     grpc::CallbackServerContext* context,
     const api::SampleBatchRequest* request,

@@ -130,7 +130,8 @@ absl::StatusOr<sampling::GroupReport> ParseGroup(
   }
   parsed.failed.assign(group.failed_rollout_indexes().begin(),
                        group.failed_rollout_indexes().end());
-  if (indexed || !parsed.failed.empty()) {
+  if ((indexed || !parsed.failed.empty()) &&
+      rewards + parsed.failed.size() > 1) {
     status = CheckDistinct(path, parsed);
     if (!status.ok()) return status;
   }
@@ -148,14 +149,15 @@ absl::StatusOr<sampling::BatchReport> ParseBatchReport(
   sampling::BatchReport parsed;
   parsed.batch_id = report.batch_id();
   parsed.groups.reserve(report.groups_size());
+  const bool several = report.groups_size() > 1;
   absl::flat_hash_set<absl::string_view> prompts;
-  prompts.reserve(report.groups_size());
+  if (several) prompts.reserve(report.groups_size());
   for (int i = 0; i < report.groups_size(); ++i) {
     const FieldPath group_path(path, "groups", i);
     absl::StatusOr<sampling::GroupReport> group =
         ParseGroup(group_path, report.groups(i));
     if (!group.ok()) return group.status();
-    if (!prompts.insert(report.groups(i).prompt_id()).second) {
+    if (several && !prompts.insert(report.groups(i).prompt_id()).second) {
       return Refuse({group_path, "prompt_id"}, Quoted(group->prompt_id),
                     "a prompt comes once in a batch's report");
     }
@@ -192,13 +194,14 @@ absl::StatusOr<ReportRewardsCall> ParseReportRewards(
   ReportRewardsCall call;
   call.run_id = *std::move(run_id);
   call.reports.reserve(request.reports_size());
+  const bool several = request.reports_size() > 1;
   absl::flat_hash_set<absl::string_view> batches;
   for (int i = 0; i < request.reports_size(); ++i) {
     const FieldPath path("reports", i);
     absl::StatusOr<sampling::BatchReport> report =
         ParseBatchReport(path, request.reports(i));
     if (!report.ok()) return report.status();
-    if (!batches.insert(request.reports(i).batch_id()).second) {
+    if (several && !batches.insert(request.reports(i).batch_id()).second) {
       return Refuse({path, "batch_id"}, Quoted(report->batch_id),
                     "a batch comes once in a request");
     }

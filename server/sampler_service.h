@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "grpcpp/support/server_callback.h"
+#include "server/arena_messages.h"
 #include "server/call_context.h"
 #include "server/unary_call.h"
 #include "vade/sampler/v1/sampler.grpc.pb.h"
@@ -20,7 +21,7 @@ namespace vade::server {
 
 class SamplerService final : public sampler::v1::Sampler::CallbackService {
  public:
-  explicit SamplerService(const CallContext& context) : context_(context) {}
+  explicit SamplerService(const CallContext& context);
 
   // run_calls.cc
   grpc::ServerUnaryReactor* CreateRun(
@@ -116,6 +117,12 @@ class SamplerService final : public sampler::v1::Sampler::CallbackService {
   }
 
   const CallContext context_;
+  ArenaMessages<sampler::v1::SampleBatchRequest,
+                sampler::v1::SampleBatchResponse>
+      sample_messages_;
+  ArenaMessages<sampler::v1::ReportRewardsRequest,
+                sampler::v1::ReportRewardsResponse>
+      report_messages_;
 };
 
 }  // namespace vade::server

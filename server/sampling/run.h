@@ -207,8 +207,13 @@ class Run {
       const std::vector<BatchReport>& reports);
   absl::Status CheckRollouts(const GroupReport& report, const Batch& batch,
                              const std::string& field) const;
-  // Positions in one batch by prompt id; empty until they are needed.
-  using Positions = absl::flat_hash_map<absl::string_view, uint32_t>;
+  // What is known of the prompts' positions in one batch.
+  struct Positions {
+    // Where the next prompt is, if they are named in the batch's order.
+    uint32_t next = 0;
+    // All of them; empty until they are needed.
+    absl::flat_hash_map<absl::string_view, uint32_t> by_id;
+  };
   std::optional<uint32_t> FindPosition(const Batch& batch,
                                        const std::string& prompt_id,
                                        Positions& positions) const;

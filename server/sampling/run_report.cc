@@ -60,21 +60,30 @@ absl::StatusOr<ReportResult> Run::Report(
 std::optional<uint32_t> Run::FindPosition(const Batch& batch,
                                           const std::string& prompt_id,
                                           Positions& positions) const {
+  const std::vector<storage::BatchEntry>& entries = batch.record.entries;
+  const uint32_t next = positions.next;
+  if (next < entries.size() &&
+      prompts_.id(entries[next].prompt_index) == prompt_id) {
+    ++positions.next;
+    return next;
+  }
   const std::optional<uint32_t> live = prompts_.Find(prompt_id);
   if (live.has_value()) {
     const auto [sequence, position] = prompts_.LastDeal(*live);
-    if (sequence == batch.sequence()) return position;
+    if (sequence == batch.sequence()) {
+      positions.next = position + 1;
+      return position;
+    }
   }
   // An earlier batch of the prompt, or one of a deleted prompt of this id. All
   // ids of a batch are different, since all its prompts lived at the deal.
-  if (positions.empty()) {
-    const std::vector<storage::BatchEntry>& entries = batch.record.entries;
+  if (positions.by_id.empty()) {
     for (uint32_t i = 0; i < entries.size(); ++i) {
-      positions[prompts_.id(entries[i].prompt_index)] = i;
+      positions.by_id[prompts_.id(entries[i].prompt_index)] = i;
     }
   }
-  const auto found = positions.find(prompt_id);
-  if (found == positions.end()) return std::nullopt;
+  const auto found = positions.by_id.find(prompt_id);
+  if (found == positions.by_id.end()) return std::nullopt;
   return found->second;
 }
 
