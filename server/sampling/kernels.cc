@@ -25,6 +25,10 @@ absl::Span<const Kernels* const> AvailableKernels() {
   return kAvailable;
 }
 
+size_t PaddedLength(size_t count) {
+  return (count + kKernelStep - 1) / kKernelStep * kKernelStep;
+}
+
 const Kernels& BestKernels() { return *AvailableKernels().back(); }
 
 }  // namespace vade::sampling

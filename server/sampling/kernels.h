@@ -21,6 +21,10 @@ namespace vade::sampling {
 // The widest vector, in doubles.
 inline constexpr size_t kKernelStep = 8;
 
+// `count` rounded up to a multiple of kKernelStep. Not inline: what kernels.h
+// has inline could be linked as the wide kernels' files compile it.
+size_t PaddedLength(size_t count);
+
 // What RandomStream makes of its arguments, without the parts that differ
 // between the elements of an array.
 struct StreamBase {

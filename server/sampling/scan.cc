@@ -82,12 +82,12 @@ class Scanner {
       beta_[i] = hot.beta;
       clocks_[i] = hot.clock;
     }
-    for (size_t i = count_; i < Padded(count_); ++i) {
+    for (size_t i = count_; i < PaddedLength(count_); ++i) {
       prompts_[i] = 0;
       alpha_[i] = beta_[i] = clocks_[i] = 0;
     }
-    kernels_.fade(input_.clock, log_decay_, clocks_.data(), Padded(count_),
-                  alpha_.data(), beta_.data());
+    kernels_.fade(input_.clock, log_decay_, clocks_.data(),
+                  PaddedLength(count_), alpha_.data(), beta_.data());
   }
 
   void UpdateTarget() {
@@ -103,7 +103,7 @@ class Scanner {
 
   // Draws for those of the block whose draw may lie in the target.
   void FindCandidates() {
-    const size_t padded = Padded(count_);
+    const size_t padded = PaddedLength(count_);
     std::array<uint32_t, kBlock> blocks{};
     std::array<uint64_t, kBlock> chances;
     std::array<uint64_t, kBlock> places;
@@ -140,7 +140,7 @@ class Scanner {
   }
 
   void OfferFound() {
-    const size_t padded = Padded(found_);
+    const size_t padded = PaddedLength(found_);
     std::array<double, kBlock> uniforms;
     std::array<double, kBlock> gaps;
     std::array<double, kBlock> rates;
@@ -216,10 +216,6 @@ class Scanner {
   static double InRange(double rate) {
     return std::clamp(rate, kLeastRate, kGreatestRate);
   }
-  static size_t Padded(size_t count) {
-    return (count + kKernelStep - 1) / kKernelStep * kKernelStep;
-  }
-
   const SelectionInput& input_;
   const Objective& objective_;
   const Kernels& kernels_;

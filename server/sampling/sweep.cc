@@ -191,7 +191,7 @@ class Sweeper {
     std::array<uint64_t, kBlock> places;
     std::array<uint64_t, kBlock> chances;
     std::array<double, kBlock> uniforms;
-    const size_t padded = Padded(count);
+    const size_t padded = PaddedLength(count);
     for (size_t i = 0; i < padded; ++i) {
       blocks[i] = static_cast<uint32_t>(proposed_ + i);
       streams[i] = kProposalStream;
@@ -223,7 +223,7 @@ class Sweeper {
   // The density of each proposal's posterior at its point.
   void Evaluate() {
     Proposals& p = proposals_;
-    const size_t padded = Padded(p.count);
+    const size_t padded = PaddedLength(p.count);
     for (size_t i = 0; i < p.count; ++i) {
       const HotState& hot = input_.population->hot(p.prompts[i]);
       p.alpha[i] = hot.alpha;
@@ -277,10 +277,6 @@ class Sweeper {
     if (proposed_ < kTrialProposals) return false;
     return 4.0 * static_cast<double>(proposed_) * input_.count >
            static_cast<double>(picks_.size()) * static_cast<double>(domain_);
-  }
-
-  static size_t Padded(size_t count) {
-    return (count + kKernelStep - 1) / kKernelStep * kKernelStep;
   }
 
   const SelectionInput& input_;
