@@ -12,6 +12,9 @@
 namespace vade::load {
 namespace {
 
+// 100 million prompts, on a machine that has other work, load in minutes.
+constexpr absl::Duration kLongStart = absl::Minutes(15);
+
 constexpr double kBytesPerMebibyte = 1024 * 1024;
 
 using OnFigure = std::function<void(const Figure&)>;
@@ -172,7 +175,9 @@ absl::Status DealAll(const ScaleOptions& options, const ServerProcess& server,
 }  // namespace
 
 absl::Status RunScale(const ScaleOptions& options, const OnFigure& on_figure) {
-  const auto server = ServerProcess::Start(options.server);
+  ServerProcessOptions server_options = options.server;
+  server_options.start_timeout = kLongStart;
+  const auto server = ServerProcess::Start(server_options);
   if (!server.ok()) return server.status();
   const auto client = ConnectTo((*server)->address(), absl::Minutes(5));
   if (!client.ok()) return client.status();
