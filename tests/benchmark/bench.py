@@ -22,6 +22,7 @@ TITLES = {
     "calls": "Calls, `--sync=never`",
     "durability": "Durable reports, `--sync=always`",
     "start": "Import, start and memory",
+    "scale": "Many prompts",
     "redis": "A trainer's step in Python",
 }
 
@@ -41,12 +42,17 @@ def commands(flags):
     if flags.full:
         starts.append(script("compare_start.py", "--rounds", 1, "--prompts",
                              10_000_000))
+    scales = [script("measure_scale.py", "--deal", "--prompts",
+                     1_000_000 if flags.quick else 10_000_000)]
+    if flags.full:
+        scales.append(script("measure_scale.py", "--prompts", 100_000_000))
     return {
         "selection": [script("compare_selection.py", "--rounds", rounds, *size)],
         "calls": [calls + (["--prompts=100000"] if flags.quick else [])],
         "durability": [[flags.bin / "vade-durability-benchmark",
                         f"--rounds={rounds}", f"--seconds={seconds}"]],
         "start": starts,
+        "scale": scales,
         "redis": [script("compare_redis.py", "--rounds", 4 * rounds)],
     }
 
@@ -101,7 +107,8 @@ def table(figures):
     return lines
 
 
-def page(flags, results, load_before):
+def section(flags, area, figures, load_before):
+    """The part of the page that shows one area."""
     now = datetime.datetime.now(datetime.timezone.utc)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     words = ["deploy/bench", *flags.words]
@@ -110,24 +117,34 @@ def page(flags, results, load_before):
         warning = ["- **The machine had other work.** That costs what takes "
                    "long more than what is short, so ratios of a short "
                    "selection to a long one are too good."]
-    lines = [
-        "# Results", "",
-        f"Written by `{' '.join(words)}`; [README.md](README.md) says what is "
-        "measured and what it means.", "",
-        f"- {now:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores of "
-        f"{processor()}, {memory:.0f} GiB",
-        f"- {platform.system()} {platform.release()}, Python "
+    return "\n".join([
+        f"## {TITLES[area]}", "",
+        f"- `{' '.join(words)}`, {now:%Y-%m-%d %H:%M} UTC",
+        f"- {os.cpu_count()} cores of {processor()}, {memory:.0f} GiB; "
+        f"{platform.system()} {platform.release()}, Python "
         f"{platform.python_version()}",
         f"- load before: {load_before:.1f}, after: {os.getloadavg()[0]:.1f} "
-        "(this run included)", *warning, "",
+        "(this area included)", *warning, "", *table(figures)])
+
+
+def page(measured, before):
+    """All areas: those in `measured`, the others as `before` has them."""
+    parts = [
+        "# Results\n\n"
+        "Written by `deploy/bench --write`, area by area; "
+        "[README.md](README.md) says what is measured and what it means.\n\n"
         "Values are medians over the rounds, ratio is value / baseline: in "
         "`calls/s`, `reports/s` and `rollouts/s` more is better, in all other "
         "units less. `of rounds` is the lowest and the highest ratio of a "
-        "round, and how many rounds there were.",
-    ]
-    for area, figures in results.items():
-        lines += ["", f"## {TITLES[area]}", "", *table(figures)]
-    return "\n".join(lines) + "\n"
+        "round, and how many rounds there were."]
+    kept = {part.splitlines()[0]: "## " + part.rstrip()
+            for part in before.split("\n## ")[1:]}
+    for area, title in TITLES.items():
+        if area in measured:
+            parts.append(measured[area])
+        elif title in kept:
+            parts.append(kept[title])
+    return "\n\n".join(parts) + "\n"
 
 
 def main():
@@ -140,16 +157,18 @@ def main():
     parser.add_argument("words", nargs="*", help="of the caller, for the page")
     flags = parser.parse_args()
     end_on_signals()
-    load_before = os.getloadavg()[0]
-    results, failed = {}, False
+    measured, failed = {}, False
     for area in flags.only.split(","):
-        results[area] = []
+        load_before = os.getloadavg()[0]
+        figures = []
         for command in commands(flags)[area]:
-            figures = run(command)
-            failed = failed or figures is None
-            results[area] += figures or []
+            more = run(command)
+            failed = failed or more is None
+            figures += more or []
+        measured[area] = section(flags, area, figures, load_before)
     if flags.results and not failed:
-        flags.results.write_text(page(flags, results, load_before))
+        before = flags.results.read_text() if flags.results.exists() else ""
+        flags.results.write_text(page(measured, before))
     return 1 if failed else 0
 
 
