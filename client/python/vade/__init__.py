@@ -9,6 +9,8 @@
 `vade.Client` is for threads, `vade.aio.Client` for asyncio.
 """
 
+# First of all: it has to come before gRPC's own import.
+from vade import _fork  # noqa: F401
 from vade._version import VERSION as __version__
 from vade.client import (
     Client,
@@ -54,6 +56,9 @@ from vade.options import (
     Tls,
 )
 from vade.outage import (
+    Local,
+    OutageEvent,
+    OutageStats,
     Raise,
     Wait,
 )
@@ -116,9 +121,12 @@ __all__ = [
     "Internal",
     "InvalidArgument",
     "LabelShare",
+    "Local",
     "LocalServer",
     "NotEnoughEligible",
     "NotFound",
+    "OutageEvent",
+    "OutageStats",
     "Overloaded",
     "PayloadsTooLarge",
     "PermissionDenied",

@@ -22,9 +22,10 @@ import grpc
 
 from vade import options
 from vade._proto.vade.client.v1 import wire_pb2
+from vade._outage import OutageWatch
 from vade._retry import Attempts
 from vade.errors import Error, make_error, refuse
-from vade.outage import Outage, OutageWatch, Wait, outage_of
+from vade.outage import Local, Outage, Wait, outage_of
 
 T = TypeVar("T")
 
@@ -218,7 +219,7 @@ class Core:
         if self._pid == os.getpid():
             return False
         self._start_process()
-        self.outage = OutageWatch(self.settings.outage, self.settings.address)
+        self.outage.forget_parent()
         return True
 
     def new_request_id(self) -> str:
@@ -233,10 +234,19 @@ class Core:
         timeout: options.Duration | None = None,
         *,
         extra: float = 0.0,
+        has_substitute: bool = False,
     ) -> Call:
-        """A call that starts now; the client's timeout is longer by `extra`."""
+        """A call that starts now.
+
+        Args:
+            extra: Seconds by which the client's timeout is longer.
+            has_substitute: There is something to do without a server, so that
+                a client that may do it does not try for long.
+        """
         own = self.settings.timeout + extra
         limit = options.timeout_seconds(timeout, own)
+        if has_substitute and isinstance(self.settings.outage, Local):
+            limit = min(limit, self.settings.outage.patience + extra)
         return Call(rule, request, limit, self.now() + self._patience(limit))
 
     def upload(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from vade import _fork
 from vade._core import Blocking, Call, Core, Plan, Settings, Step, Stream
 from vade._core import StreamAttempts, Upload, error_of
 from vade._proto.vade.client.v1 import wire_pb2
@@ -127,15 +128,15 @@ class Driver:
             self._drive_connecting(attempts.left())
 
     def _attempt(self, step: Call, left: float) -> Any:
-        method = getattr(self.connection().stub, step.method)
         request = step.request
         if isinstance(step, Upload):
             request = iter(step.request)
-        answer = method(
-            request,
-            timeout=min(step.timeout, max(left, 0.001)),
-            metadata=self._metadata,
-        )
+        with _fork.GATE.call():
+            answer = getattr(self.connection().stub, step.method)(
+                request,
+                timeout=min(step.timeout, max(left, 0.001)),
+                metadata=self._metadata,
+            )
         self.core.outage.answered()
         return answer
 
@@ -146,12 +147,13 @@ class Driver:
         attempts that fail at once nobody would.
         """
         try:
-            self.connection().health(
-                wire_pb2.HealthCheckRequest(),
-                timeout=max(min(_CONNECTING_SLICE, left), 0.001),
-                metadata=self._metadata,
-                wait_for_ready=True,
-            )
+            with _fork.GATE.call():
+                self.connection().health(
+                    wire_pb2.HealthCheckRequest(),
+                    timeout=max(min(_CONNECTING_SLICE, left), 0.001),
+                    metadata=self._metadata,
+                    wait_for_ready=True,
+                )
         except grpc.RpcError:
             pass  # The attempt that follows tells what is wrong.
 
@@ -159,33 +161,40 @@ class Driver:
         """The messages of a stream, over lost connections where it may."""
         attempts = StreamAttempts(self.core, stream)
         while True:
-            method = getattr(self.connection().stub, stream.rule)
-            call = method(
-                stream.request,
-                timeout=attempts.timeout(),
-                metadata=self._metadata,
-            )
             try:
-                for message in call:
-                    attempts.got_message()
-                    yield message
+                with _fork.GATE.call():
+                    yield from self._messages(stream, attempts)
                 return
             except grpc.RpcError as raised:
                 error = error_of(raised, self.core.settings)
-            finally:
-                # Also when the reader has had enough.
-                call.cancel()
             time.sleep(attempts.pause_after(error))
             self._drive_connecting(_CONNECTING_SLICE)
+
+    def _messages(
+        self, stream: Stream, attempts: StreamAttempts
+    ) -> Iterator[Any]:
+        call = getattr(self.connection().stub, stream.rule)(
+            stream.request,
+            timeout=attempts.timeout(),
+            metadata=self._metadata,
+        )
+        try:
+            for message in call:
+                attempts.got_message()
+                yield message
+        finally:
+            # Also when the reader has had enough.
+            call.cancel()
 
     def check_health(self, timeout: float) -> None:
         """One attempt; raises unless the server serves now."""
         try:
-            answer = self.connection().health(
-                wire_pb2.HealthCheckRequest(),
-                timeout=timeout,
-                metadata=self._metadata,
-            )
+            with _fork.GATE.call():
+                answer = self.connection().health(
+                    wire_pb2.HealthCheckRequest(),
+                    timeout=timeout,
+                    metadata=self._metadata,
+                )
         except grpc.RpcError as raised:
             raise error_of(raised, self.core.settings) from None
         check_serving(answer)

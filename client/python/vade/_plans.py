@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from vade import _checks, _messages, _reports, _requests, records
+from vade import _checks, _messages, _outages, _reports, _requests, records
 from vade._core import Core, Plan, Stream
 from vade._proto.vade.sampler.v1 import batch_pb2, prompt_pb2, run_pb2
 from vade._proto.vade.sampler.v1 import stats_pb2
@@ -29,7 +29,8 @@ def create_run(
     request = run_pb2.CreateRunRequest(run_id=run_id, run=wanted)
     call = core.call("CreateRun", request, timeout)
     try:
-        yield call
+        made = yield call
+        core.outage.saw_group_size(run_id, made.group_size)
         return run_id
     except RunExists as error:
         # After a lost answer it may be this very call that made it.
@@ -41,6 +42,7 @@ def create_run(
         found = yield again
         other = _requests.settings_that_differ(wanted, names, found)
         if not other:
+            core.outage.saw_group_size(run_id, found.group_size)
             return run_id
         error.message += f"; it differs in {', '.join(other)}"
         raise error from None
@@ -51,7 +53,9 @@ def run_info(
 ) -> Plan[records.RunInfo]:
     """Reads a run."""
     request = run_pb2.GetRunRequest(name=_requests.run_name(run))
-    return _messages.run_info((yield core.call("GetRun", request, timeout)))
+    message = yield core.call("GetRun", request, timeout)
+    core.outage.saw_group_size(run, message.group_size)
+    return _messages.run_info(message)
 
 
 def runs_page(
@@ -130,11 +134,19 @@ def _delete(
 
 
 def import_chunks(
-    core: Core, existing: str, chunks: list[Any], timeout: Duration | None
+    core: Core,
+    run: str,
+    existing: str,
+    chunks: list[Any],
+    timeout: Duration | None,
 ) -> Plan[records.ImportResult]:
     """Sends some messages of an import; durable once answered."""
     rule = "ImportPrompts(fail)" if existing == "fail" else "ImportPrompts"
     answer = yield core.upload(rule, chunks, timeout)
+    for chunk in chunks:
+        core.outage.saw_prompts(
+            run, (p.id for p in chunk.prompts if not p.disabled)
+        )
     return _messages.import_result(answer)
 
 
@@ -181,6 +193,16 @@ def prompts_stream(
     )
     limit = None if timeout is None else timeout_seconds(timeout, 0)
     return Stream("ExportPrompts", request, limit, resume=False)
+
+
+def prompts_of(
+    core: Core, run: str, message: prompt_pb2.ExportPromptsResponse
+) -> list[records.PromptInfo]:
+    """One message of that stream."""
+    core.outage.saw_prompts(
+        run, (p.id for p in message.prompts if not p.disabled)
+    )
+    return [_messages.prompt_info(prompt) for prompt in message.prompts]
 
 
 def prompts_by_id(
@@ -231,8 +253,12 @@ def next_batch(
     name = own or core.new_request_id()
     request = _requests.sample_batch(run, batch_size, request_id=name, **asked)
     wait = seconds("max_wait", asked["max_wait"])
-    answer = yield core.call("SampleBatch", request, timeout, extra=wait)
-    return _messages.batch(run, name, answer)
+    call = core.call(
+        "SampleBatch", request, timeout, extra=wait, has_substitute=True
+    )
+    if core.outage.local:
+        return (yield from _outages.sample(core, run, call))
+    return _messages.batch(run, name, (yield call))
 
 
 def batch_info(
@@ -267,6 +293,7 @@ def renew(
     timeout: Duration | None,
 ) -> Plan[records.BatchInfo]:
     """Extends a lease."""
+    _outages.refuse_local(batch)
     name = _requests.batch_name(run, batch)
     request = batch_pb2.RenewBatchRequest(name=name)
     if lease_ttl is not None:
@@ -283,6 +310,7 @@ def release(
     timeout: Duration | None,
 ) -> Plan[records.BatchInfo]:
     """Gives prompts of a batch back."""
+    _outages.refuse_local(batch)
     name = _requests.batch_name(run, batch)
     request = batch_pb2.ReleaseBatchRequest(name=name)
     if prompts is not None:
@@ -304,8 +332,14 @@ def report_rows(
 ) -> Plan[records.ReportResult]:
     """Sends rows, in as few calls as their number allows."""
     result = records.ReportResult()
-    for part in _reports.split_rows(rows, _reports.CALL_ROLLOUTS):
+    leased, local_count = _outages.without_local(core, rows)
+    if local_count:
+        result += records.ReportResult(local_count=local_count)
+    for part in _reports.split_rows(leased, _reports.CALL_ROLLOUTS):
         request = _reports.report_request(run, part)
+        if core.outage.local:
+            result += yield from _outages.report(core, request, timeout)
+            continue
         answer = yield core.call("ReportRewards", request, timeout)
         result += _messages.report_result(answer)
     return result
@@ -345,6 +379,7 @@ class ImportPlan:
         timeout: Duration | None,
     ) -> None:
         self._core = core
+        self._run = run
         self._existing = existing
         self._progress = progress
         self._timeout = timeout
@@ -366,7 +401,11 @@ class ImportPlan:
             self._full.append(rest)
         if self._full:
             self.result += yield from import_chunks(
-                self._core, self._existing, self._full, self._timeout
+                self._core,
+                self._run,
+                self._existing,
+                self._full,
+                self._timeout,
             )
             self._full = []
             if self._progress is not None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vade.errors import Cancelled, Error, Unavailable
+from vade.errors import Cancelled, DeadlineExceeded, Error, Unavailable
 from vade.options import Retry
 
 
@@ -84,8 +84,10 @@ def may_repeat(error: Error, always: bool) -> bool:
     if was_refused(error):
         return True
     # The caller's own cancellation never comes here, so CANCELLED is gRPC's
-    # answer to a call that arrived while the server shut down.
-    return always and isinstance(error, (Unavailable, Cancelled))
+    # answer to a call that arrived while the server shut down. After
+    # DEADLINE_EXCEEDED there is time left only for who waits an outage out.
+    lost = (Unavailable, Cancelled, DeadlineExceeded)
+    return always and isinstance(error, lost)
 
 
 class Attempts:

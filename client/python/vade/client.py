@@ -9,7 +9,9 @@ from vade import options
 from vade._checks import run_id as checked_run_id
 from vade._core import Settings
 from vade._driver import Driver
+from vade._outages import replay
 from vade._plans import create_run, run_info, runs_page
+from vade.outage import OutageStats
 from vade.records import Policy, RewardRange, RewardThreshold, RunInfo
 from vade.records import StartingEvidence
 from vade.run import Run
@@ -183,6 +185,24 @@ class Client:
             yield from page
             if not token:
                 return
+
+    @property
+    def outage(self) -> OutageStats:
+        """What the client has seen of outages (see `on_outage`)."""
+        return self._driver.core.outage.stats()
+
+    def replay_journal(self, *, timeout: options.Duration | None = None) -> int:
+        """Sends the reports that wait in the journal of `vade.Local` now.
+
+        The next batch or report does so too, before anything else.
+
+        Returns:
+            Rollouts sent; 0 if nothing waits, or another thread sends.
+
+        Raises:
+            Unavailable: No server answers; what was not sent stays.
+        """
+        return self._driver.run(replay(self._driver.core, timeout))
 
     def check_health(self, *, timeout: options.Duration = 5.0) -> None:
         """Returns if the server serves now; one attempt, no repeats.

@@ -65,7 +65,7 @@ def find_server(server: str | os.PathLike[str] | None = None) -> Path:
     folders = [
         parent / "build"
         for parent in Path(__file__).resolve().parents
-        if (parent / "proto" / "vade").is_dir()
+        if (parent / "CMakeLists.txt").is_file()
     ]
     for folder in folders:
         for name in ("release", "dev", "*"):

@@ -215,8 +215,8 @@ class Run:
         if view is None and order_by is None:
             stream = _plans.prompts_stream(self._id, labels, payloads, timeout)
             for message in driver.stream(stream):
-                for prompt in message.prompts:
-                    yield _messages.prompt_info(prompt)
+                page = _plans.prompts_of(driver.core, self._id, message)
+                yield from page
             return
         selection = dict(
             labels=labels, view=view, order_by=order_by, payloads=payloads

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from vade import _fork
 from vade._core import Blocking, Call, Core, Plan, Settings, Step, Stream
 from vade._core import StreamAttempts, Upload, error_of
 from vade._driver import _HEALTH_PAUSE, _HEALTH_TIMEOUT, check_serving
@@ -58,6 +59,7 @@ class Driver:
         current = self._connections.get(loop)
         if current is not None and current.pid == os.getpid():
             return current
+        _fork.GATE.use_asyncio()
         if self.core.check_process():
             self._foreign.extend(self._connections.values())
         self._connections[loop] = Connection(self.core.settings)

@@ -9,7 +9,9 @@ from vade import options
 from vade._checks import run_id as checked_run_id
 from vade._core import Settings
 from vade.aio._driver import Driver
+from vade._outages import replay
 from vade._plans import create_run, run_info, runs_page
+from vade.outage import OutageStats
 from vade.records import Policy, RewardRange, RewardThreshold, RunInfo
 from vade.records import StartingEvidence
 from vade.aio.run import Run
@@ -131,6 +133,17 @@ class Client:
                 yield item
             if not token:
                 return
+
+    @property
+    def outage(self) -> OutageStats:
+        """What the client has seen of outages (see `on_outage`)."""
+        return self._driver.core.outage.stats()
+
+    async def replay_journal(
+        self, *, timeout: options.Duration | None = None
+    ) -> int:
+        """See `vade.Client.replay_journal`."""
+        return await self._driver.run(replay(self._driver.core, timeout))
 
     async def check_health(self, *, timeout: options.Duration = 5.0) -> None:
         """See `vade.Client.check_health`."""

@@ -162,8 +162,9 @@ class Run:
         if view is None and order_by is None:
             stream = _plans.prompts_stream(self._id, labels, payloads, timeout)
             async for message in driver.stream(stream):
-                for prompt in message.prompts:
-                    yield _messages.prompt_info(prompt)
+                page = _plans.prompts_of(driver.core, self._id, message)
+                for item in page:
+                    yield item
             return
         selection = dict(
             labels=labels, view=view, order_by=order_by, payloads=payloads
