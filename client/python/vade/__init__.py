@@ -82,6 +82,7 @@ from vade.records import (
     SampledPrompt,
     StartingEvidence,
 )
+from vade.reporter import RefusedReport, Reporter, ReportsRefused
 from vade.run import (
     Run,
 )
@@ -138,7 +139,10 @@ __all__ = [
     "PromptNotInBatch",
     "PromptView",
     "Raise",
+    "RefusedReport",
     "ReportResult",
+    "Reporter",
+    "ReportsRefused",
     "RequestIdReused",
     "ResourceExhausted",
     "Retry",

@@ -10,6 +10,7 @@ from vade._checks import LabelFilter
 from vade._requests import PromptLike
 from vade.options import Duration
 from vade.records import StartingEvidence
+from vade.reporter import RefusedReport, Reporter
 from vade.stats import RunStats
 
 if TYPE_CHECKING:
@@ -469,3 +470,22 @@ class Run:
         return driver.run(
             _plans.report_rows(driver.core, self._id, rows, timeout)
         )
+
+    def reporter(
+        self,
+        *,
+        max_rollouts: int = 512,
+        max_delay: Duration = 0.2,
+        max_waiting: int = 65536,
+        on_error: Callable[[RefusedReport], object] | None = None,
+    ) -> Reporter:
+        """Makes many small reports, of any threads, into few calls.
+
+        Args:
+            max_rollouts: Reports are sent once so many rollouts wait ...
+            max_delay: ... or once the oldest has waited so many seconds.
+            max_waiting: Rollouts in memory; `Reporter.report` blocks beyond.
+            on_error: Called with each report that the server refused, in the
+                reporter's thread.
+        """
+        return Reporter(self, max_rollouts, max_delay, max_waiting, on_error)

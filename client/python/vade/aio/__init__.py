@@ -3,6 +3,7 @@ coroutines and asynchronous iterators. Records, errors and options are those
 of `vade`."""
 
 from vade.aio.client import Client
+from vade.aio.reporter import Reporter
 from vade.aio.run import Run
 
-__all__ = ["Client", "Run"]
+__all__ = ["Client", "Reporter", "Run"]

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from vade import _messages, _plans, _reports, records
 from vade._checks import LabelFilter
 from vade._requests import PromptLike
+from vade.aio.reporter import Reporter
 from vade.options import Duration
 from vade.records import StartingEvidence
+from vade.reporter import RefusedReport
 from vade.stats import RunStats
 
 if TYPE_CHECKING:
@@ -340,3 +342,14 @@ class Run:
         return await driver.run(
             _plans.report_rows(driver.core, self._id, rows, timeout)
         )
+
+    def reporter(
+        self,
+        *,
+        max_rollouts: int = 512,
+        max_delay: Duration = 0.2,
+        max_waiting: int = 65536,
+        on_error: Callable[[RefusedReport], object] | None = None,
+    ) -> Reporter:
+        """See `vade.Run.reporter`; `on_error` is called in the event loop."""
+        return Reporter(self, max_rollouts, max_delay, max_waiting, on_error)
