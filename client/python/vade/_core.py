@@ -21,6 +21,7 @@ from typing import Any, TypeVar, Union
 import grpc
 
 from vade import options
+from vade._fork import RECONNECT_SECONDS
 from vade._proto.vade.client.v1 import wire_pb2
 from vade._outage import OutageWatch
 from vade._retry import Attempts
@@ -148,11 +149,11 @@ class Settings:
         arguments: list[tuple[str, Any]] = [
             ("grpc.max_receive_message_length", self.max_message_bytes),
             ("grpc.max_send_message_length", self.max_message_bytes),
-            # A restarted server should be found again within a second or
-            # two; the library's own pauses would grow to two minutes.
+            # A restarted server should be found again within a second; the
+            # library's own pauses would grow to two minutes.
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.min_reconnect_backoff_ms", 1000),
-            ("grpc.max_reconnect_backoff_ms", 2000),
+            ("grpc.max_reconnect_backoff_ms", int(RECONNECT_SECONDS * 1000)),
             # Clients of one process, and a process and what it forked, would
             # share one connection otherwise.
             ("grpc.use_local_subchannel_pool", 1),

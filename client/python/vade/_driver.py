@@ -15,7 +15,7 @@ from vade._core import Blocking, Call, Core, Plan, Settings, Step, Stream
 from vade._core import StreamAttempts, Upload, error_of
 from vade._proto.vade.client.v1 import wire_pb2
 from vade._proto.vade.sampler.v1.sampler_pb2_grpc import SamplerStub
-from vade.errors import DeadlineExceeded, Unavailable
+from vade.errors import DeadlineExceeded, Error, Unavailable
 
 T = TypeVar("T")
 
@@ -75,6 +75,7 @@ class Driver:
         # A parent's connection: closing it here would disturb the parent's.
         self._foreign: list[Connection] = []
         self._pid = os.getpid()
+        _fork.GATE.add_driver(self)
 
     def connection(self) -> Connection:
         """The connection of this process."""
@@ -101,6 +102,7 @@ class Driver:
 
     def run(self, plan: Plan[T]) -> T:
         """Takes all steps of a plan; returns or raises what it does."""
+        self.core.check_process()
         send: Callable[[Any], Step] = plan.send
         value: Any = None
         try:
@@ -122,7 +124,7 @@ class Driver:
             try:
                 return self._attempt(step, attempts.left())
             except grpc.RpcError as raised:
-                error = error_of(raised, self.core.settings)
+                error = self._error_of(raised)
             pause = self.core.outage.pause_after(attempts, error)
             time.sleep(pause)
             self._drive_connecting(attempts.left())
@@ -155,7 +157,14 @@ class Driver:
                     wait_for_ready=True,
                 )
         except grpc.RpcError:
-            pass  # The attempt that follows tells what is wrong.
+            # The attempt that follows tells what is wrong.
+            _fork.GATE.lost_connection()
+
+    def _error_of(self, raised: grpc.RpcError) -> Error:
+        error = error_of(raised, self.core.settings)
+        if isinstance(error, Unavailable):
+            _fork.GATE.lost_connection()
+        return error
 
     def stream(self, stream: Stream) -> Iterator[Any]:
         """The messages of a stream, over lost connections where it may."""
@@ -166,7 +175,7 @@ class Driver:
                     yield from self._messages(stream, attempts)
                 return
             except grpc.RpcError as raised:
-                error = error_of(raised, self.core.settings)
+                error = self._error_of(raised)
             time.sleep(attempts.pause_after(error))
             self._drive_connecting(_CONNECTING_SLICE)
 
@@ -196,7 +205,7 @@ class Driver:
                     metadata=self._metadata,
                 )
         except grpc.RpcError as raised:
-            raise error_of(raised, self.core.settings) from None
+            raise self._error_of(raised) from None
         check_serving(answer)
 
     def wait_until_serving(self, timeout: float) -> None:

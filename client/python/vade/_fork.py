@@ -9,13 +9,20 @@ child of which neither could be had say so instead of hanging.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
+import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from vade.errors import FailedPrecondition
+
+_LOG = logging.getLogger("vade")
+_ADVICE = "start processes with multiprocessing's 'spawn' or 'forkserver'"
 
 _VARIABLE = "GRPC_ENABLE_FORK_SUPPORT"
 _ON = ("1", "true", "yes")
@@ -23,12 +30,25 @@ _ON = ("1", "true", "yes")
 # Long beside most calls, short beside a call that waits for prompts.
 _HOLD_SECONDS = 1.0
 
+# gRPC cannot be forked while it pauses after a connection that failed, which
+# it does for up to RECONNECT_SECONDS and some jitter; the child would exit
+# with status 64 before it runs a line.
+RECONNECT_SECONDS = 0.5
+_SETTLE_SECONDS = 2 * RECONNECT_SECONDS
+
 
 def _turn_on() -> bool:
     """Whether gRPC's support is on; too late once gRPC was imported."""
     if "grpc" not in sys.modules:
         os.environ.setdefault(_VARIABLE, "1")
     return os.environ.get(_VARIABLE, "0").lower() in _ON
+
+
+class Closable(Protocol):
+    """What has a connection; `close` must be allowed at any time."""
+
+    def close(self) -> None:
+        """Ends the connection; a later call makes a new one."""
 
 
 class ForkGate:
@@ -42,7 +62,11 @@ class ForkGate:
         # Whether gRPC works in this process, and if not, why.
         self._broken = ""
         self._used = False
-        self._used_by_asyncio = False
+        # Connections of asyncio; only their event loops can close them.
+        self._async_connections: weakref.WeakSet[object] = weakref.WeakSet()
+        # When a connection failed the last time.
+        self._lost = -_SETTLE_SECONDS
+        self._drivers: weakref.WeakSet[Closable] = weakref.WeakSet()
 
     def check(self) -> None:
         """Raises in a child in which gRPC would hang."""
@@ -65,18 +89,46 @@ class ForkGate:
                 self._in_flight -= 1
                 self._condition.notify_all()
 
-    def use_asyncio(self) -> None:
-        """Notes that gRPC's threads for asyncio run from now on."""
-        self.check()
-        self._used_by_asyncio = True
+    def lost_connection(self) -> None:
+        """Notes that there was no connection just now."""
+        self._lost = time.monotonic()
+
+    def open_async(self, connection: object) -> None:
+        """Notes a connection of asyncio."""
+        self._used = True
+        self._async_connections.add(connection)
+
+    def close_async(self, connection: object) -> None:
+        """Notes that it is closed."""
+        self._async_connections.discard(connection)
+
+    def add_driver(self, driver: Closable) -> None:
+        """Notes whose connection is to be closed before a fork."""
+        with self._condition:
+            self._drivers.add(driver)
 
     def before_fork(self) -> None:
-        """Holds new calls back, and waits for those in flight."""
+        """Holds new calls back, waits for those in flight, and closes the
+        connections: what is open then may keep gRPC from starting afresh in
+        the child. Both sides connect anew at their next call."""
         with self._condition:
             self._forking = True
-            self._condition.wait_for(
+            quiet = self._condition.wait_for(
                 lambda: self._in_flight == 0, _HOLD_SECONDS
             )
+            drivers = list(self._drivers) if quiet else []
+        for driver in drivers:
+            driver.close()
+        if self._async_connections:
+            _LOG.error(
+                "this process forks while a vade.aio.Client is connected: "
+                "gRPC may end the child with exit status 64; close the client "
+                "first, or %s",
+                _ADVICE,
+            )
+        if quiet:
+            since = time.monotonic() - self._lost
+            time.sleep(max(0.0, _SETTLE_SECONDS - since))
 
     def after_fork_in_parent(self) -> None:
         """Lets calls through again."""
@@ -86,13 +138,9 @@ class ForkGate:
 
     def after_fork_in_child(self) -> None:
         """Decides whether gRPC can work here. No other thread is left."""
-        advice = (
-            "; start processes with multiprocessing's 'spawn' or 'forkserver',"
-            " or fork before the first call"
-        )
         why = ""
-        if self._used_by_asyncio:
-            why = "its parent had used vade.aio"
+        if self._async_connections:
+            why = "a vade.aio.Client of its parent was connected"
         elif self._in_flight > 0:
             why = f"{self._in_flight} calls of its parent were in flight"
         elif self._used and not self._supported:
@@ -101,8 +149,10 @@ class ForkGate:
                 "environment before it imported vade"
             )
         if why:
-            self._broken = f"gRPC cannot work in this forked process: {why}"
-            self._broken += advice
+            self._broken = (
+                f"gRPC cannot work in this forked process: {why}; {_ADVICE}, "
+                "or fork before the first call"
+            )
         self._condition = threading.Condition()
         self._in_flight = 0
         self._forking = False

@@ -83,6 +83,11 @@ class Journal:
         with self._mutex:
             return self._looked and self._own is None
 
+    def look_again(self) -> None:
+        """Lets `is_empty` be false until orphans were looked for again."""
+        with self._mutex:
+            self._looked = False
+
     def append(self, body: bytes) -> None:
         """Keeps a report; it is on disk when this returns.
 

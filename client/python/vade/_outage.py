@@ -92,6 +92,9 @@ class OutageWatch:
                 self._try_again = now + self._outage.patience
             if self._stats.down:
                 return
+            if self.journal is not None:
+                # Processes may end in an outage, and leave their journals.
+                self.journal.look_again()
             self._began = now
             self._stats = replace(
                 self._stats,

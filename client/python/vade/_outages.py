@@ -92,7 +92,9 @@ def report(
     return ReportResult(journaled_count=count)
 
 
-def replay(core: Core, timeout: Duration | None) -> Plan[int]:
+def replay(
+    core: Core, timeout: Duration | None, patient: bool = False
+) -> Plan[int]:
     """Sends what the journal holds, in order; gives the rollouts sent.
 
     Sending a record twice is harmless, so a file goes only when a server has
@@ -108,7 +110,9 @@ def replay(core: Core, timeout: Duration | None) -> Plan[int]:
         files: list[JournalFile] = yield Blocking(journal.files)
         try:
             for file in files:
-                sent += yield from _replay_file(core, journal, file, timeout)
+                sent += yield from _replay_file(
+                    core, journal, file, timeout, patient
+                )
         finally:
             for file in files:
                 journal.give_up(file)
@@ -119,25 +123,44 @@ def replay(core: Core, timeout: Duration | None) -> Plan[int]:
     return sent
 
 
+def replay_all(core: Core, timeout: Duration | None) -> Plan[int]:
+    """As `replay`, of processes too that have ended since."""
+    if core.outage.journal is not None:
+        core.outage.journal.look_again()
+    return (yield from replay(core, timeout, patient=True))
+
+
 def _replay_file(
-    core: Core, journal: Journal, file: JournalFile, timeout: Duration | None
+    core: Core,
+    journal: Journal,
+    file: JournalFile,
+    timeout: Duration | None,
+    patient: bool,
 ) -> Plan[int]:
     sent = 0
     while True:
         body = yield Blocking(file.next)
         if body is not None:
-            sent += yield from _replay_record(core, journal, body, timeout)
+            sent += yield from _replay_record(
+                core, journal, body, timeout, patient
+            )
         elif (yield Blocking(partial(journal.finish, file))):
             return sent
 
 
 def _replay_record(
-    core: Core, journal: Journal, body: Any, timeout: Duration | None
+    core: Core,
+    journal: Journal,
+    body: Any,
+    timeout: Duration | None,
+    patient: bool,
 ) -> Plan[int]:
     request = report_pb2.ReportRewardsRequest.FromString(body)
     count = _reports.rollout_count(request)
     try:
-        yield core.call("ReportRewards", request, timeout, has_substitute=True)
+        yield core.call(
+            "ReportRewards", request, timeout, has_substitute=not patient
+        )
     except _AWAY:
         raise
     except Error as error:

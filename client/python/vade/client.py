@@ -9,7 +9,7 @@ from vade import options
 from vade._checks import run_id as checked_run_id
 from vade._core import Settings
 from vade._driver import Driver
-from vade._outages import replay
+from vade._outages import replay_all
 from vade._plans import create_run, run_info, runs_page
 from vade.outage import OutageStats
 from vade.records import Policy, RewardRange, RewardThreshold, RunInfo
@@ -202,7 +202,7 @@ class Client:
         Raises:
             Unavailable: No server answers; what was not sent stays.
         """
-        return self._driver.run(replay(self._driver.core, timeout))
+        return self._driver.run(replay_all(self._driver.core, timeout))
 
     def check_health(self, *, timeout: options.Duration = 5.0) -> None:
         """Returns if the server serves now; one attempt, no repeats.

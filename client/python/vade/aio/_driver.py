@@ -17,7 +17,7 @@ from vade._core import StreamAttempts, Upload, error_of
 from vade._driver import _HEALTH_PAUSE, _HEALTH_TIMEOUT, check_serving
 from vade._driver import Stub, health_method
 from vade._proto.vade.client.v1 import wire_pb2
-from vade.errors import DeadlineExceeded, Unavailable
+from vade.errors import DeadlineExceeded, Error, Unavailable
 
 T = TypeVar("T")
 
@@ -59,11 +59,13 @@ class Driver:
         current = self._connections.get(loop)
         if current is not None and current.pid == os.getpid():
             return current
-        _fork.GATE.use_asyncio()
+        _fork.GATE.check()
         if self.core.check_process():
             self._foreign.extend(self._connections.values())
-        self._connections[loop] = Connection(self.core.settings)
-        return self._connections[loop]
+        made = Connection(self.core.settings)
+        _fork.GATE.open_async(made)
+        self._connections[loop] = made
+        return made
 
     async def close(self) -> None:
         """Ends the connection of the running event loop."""
@@ -71,9 +73,11 @@ class Driver:
         current = self._connections.pop(loop, None)
         if current is not None and current.pid == os.getpid():
             await current.channel.close()
+            _fork.GATE.close_async(current)
 
     async def run(self, plan: Plan[T]) -> T:
         """Takes all steps of a plan; returns or raises what it does."""
+        self.core.check_process()
         send: Callable[[Any], Step] = plan.send
         value: Any = None
         try:
@@ -95,7 +99,7 @@ class Driver:
             try:
                 return await self._attempt(step, attempts.left())
             except grpc.RpcError as raised:
-                error = error_of(raised, self.core.settings)
+                error = self._error_of(raised)
             await asyncio.sleep(self.core.outage.pause_after(attempts, error))
 
     async def _attempt(self, step: Call, left: float) -> Any:
@@ -110,6 +114,12 @@ class Driver:
         )
         self.core.outage.answered()
         return answer
+
+    def _error_of(self, raised: grpc.RpcError) -> Error:
+        error = error_of(raised, self.core.settings)
+        if isinstance(error, Unavailable):
+            _fork.GATE.lost_connection()
+        return error
 
     async def stream(self, stream: Stream) -> AsyncIterator[Any]:
         """The messages of a stream, over lost connections where it may."""
@@ -142,7 +152,7 @@ class Driver:
                 metadata=self._metadata,
             )
         except grpc.RpcError as raised:
-            raise error_of(raised, self.core.settings) from None
+            raise self._error_of(raised) from None
         check_serving(answer)
 
     async def wait_until_serving(self, timeout: float) -> None:

@@ -9,7 +9,7 @@ from vade import options
 from vade._checks import run_id as checked_run_id
 from vade._core import Settings
 from vade.aio._driver import Driver
-from vade._outages import replay
+from vade._outages import replay_all
 from vade._plans import create_run, run_info, runs_page
 from vade.outage import OutageStats
 from vade.records import Policy, RewardRange, RewardThreshold, RunInfo
@@ -143,7 +143,7 @@ class Client:
         self, *, timeout: options.Duration | None = None
     ) -> int:
         """See `vade.Client.replay_journal`."""
-        return await self._driver.run(replay(self._driver.core, timeout))
+        return await self._driver.run(replay_all(self._driver.core, timeout))
 
     async def check_health(self, *, timeout: options.Duration = 5.0) -> None:
         """See `vade.Client.check_health`."""
