@@ -1,0 +1,261 @@
+"""Trains with several samplers and seeds, and writes a table and plots."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import vade
+from curves import plot_curves, value_at
+from rollout_workers import RolloutWorkers, Task
+from training import SAMPLERS, Point, Result, Settings, train
+
+__all__ = ["main", "read_results", "table"]
+
+
+def main(
+    task: Task, description: str | None, arguments: list[str] | None = None
+) -> None:
+    """The command line of an example."""
+    options = _parser(task, description).parse_args(arguments)
+    _check(options)
+    torch.set_num_threads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    settings = Settings(
+        rollouts=options.rollouts,
+        batch_size=options.batch_size,
+        group_size=options.group_size,
+        learning_rate=options.learning_rate,
+        validation_interval=options.validation_interval,
+    )
+    with contextlib.ExitStack() as stack:
+        address = options.address
+        if address is None:
+            server = stack.enter_context(vade.LocalServer())
+            address = server.address
+        client = stack.enter_context(vade.Client(address))
+        workers = stack.enter_context(
+            RolloutWorkers(task, options.workers, address)
+        )
+        for seed in options.seeds:
+            start = _warm_start(task, seed)
+            for name in options.samplers:
+                result = _train(
+                    task, start, name, seed, settings, client, workers
+                )
+                _write(result, options.out)
+    results = read_results(options.out, task.name)
+    print(table(results))
+    picture = options.out / f"{task.name}.png"
+    plot_curves(results, picture)
+    print(f"\nresults and plots: {picture.parent}")
+
+
+def _parser(task: Task, description: str | None) -> argparse.ArgumentParser:
+    defaults = Settings()
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--samplers",
+        nargs="+",
+        default=list(SAMPLERS),
+        choices=list(SAMPLERS),
+        help="default: all",
+    )
+    add("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    add("--rollouts", type=int, default=defaults.rollouts, help="of each run")
+    add("--batch-size", type=int, default=defaults.batch_size)
+    add("--group-size", type=int, default=defaults.group_size)
+    add("--learning-rate", type=float, default=defaults.learning_rate)
+    add(
+        "--validation-interval",
+        type=int,
+        default=defaults.validation_interval,
+        help="steps",
+    )
+    add("--workers", type=int, default=2, help="rollout processes")
+    add("--address", help="a server that runs; default: one of its own")
+    add(
+        "--out",
+        type=Path,
+        default=Path(f"{task.name}-results"),
+        help="folder; results of earlier runs in it join the table",
+    )
+    return parser
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Ends the program if an option makes no sense."""
+    least = {
+        "rollouts": 1,
+        "batch_size": 1,
+        "group_size": 2,
+        "validation_interval": 1,
+        "workers": 1,
+    }
+    for name, bound in least.items():
+        value = getattr(options, name)
+        if value < bound:
+            flag = "--" + name.replace("_", "-")
+            sys.exit(f"{flag}: give {bound} or more; got {value}")
+    if not options.learning_rate > 0:
+        sys.exit(
+            f"--learning-rate: give more than 0; got {options.learning_rate}"
+        )
+    if options.workers > options.group_size:
+        sys.exit(
+            f"--workers: workers share each group of {options.group_size} "
+            f"rollouts, so give at most that many; got {options.workers}"
+        )
+
+
+def _warm_start(task: Task, seed: int) -> dict[str, torch.Tensor]:
+    """The weights that all samplers of a seed start from."""
+    _say(f"seed {seed}: warm start")
+    policy = task.new_policy(seed)
+    task.warm_start(policy, seed)
+    return policy.state_dict()
+
+
+def _train(
+    task: Task,
+    start: dict[str, torch.Tensor],
+    sampler: str,
+    seed: int,
+    settings: Settings,
+    client: vade.Client,
+    workers: RolloutWorkers,
+) -> Result:
+    policy = task.new_policy(seed)
+    policy.load_state_dict(start)
+    run = client.create_run(
+        f"{task.name}-{sampler}-{seed}",
+        policy=SAMPLERS[sampler].policy,
+        group_size=settings.group_size,
+        seed=seed,
+        # Waves of any size make evidence fade alike.
+        reference_batch_size=settings.batch_size,
+    )
+    run.import_prompts(task.prompts())
+    result = train(
+        task, policy, sampler, settings, seed, run, workers, on_point=_show
+    )
+    _say(
+        f"{task.name} {sampler} seed {seed}: EGR {result.egr:.3f}, pass rate "
+        f"{result.points[0].pass_rates['all']:.3f} -> "
+        f"{result.points[-1].pass_rates['all']:.3f}, "
+        f"{result.seconds:.0f} s"
+    )
+    return result
+
+
+def _show(point: Point) -> None:
+    """Progress, on a terminal."""
+    if sys.stderr.isatty() and point.pass_rates:
+        text = f"step {point.step}, {point.rollouts} rollouts, pass rate "
+        _say(f"  {text}{point.pass_rates['all']:.3f}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _write(result: Result, folder: Path) -> None:
+    """One file a run; whole or not there."""
+    path = folder / f"{result.task}-{result.sampler}-{result.seed}.json"
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(dataclasses.asdict(result)))
+    os.replace(draft, path)
+
+
+def read_results(folder: Path, task: str) -> list[Result]:
+    """The results of a task, samplers in the order of SAMPLERS.
+
+    Raises:
+        SystemExit: They were made with different settings.
+    """
+    results = []
+    for sampler in SAMPLERS:
+        for path in sorted(folder.glob(f"{task}-{sampler}-*.json")):
+            result = _parse(json.loads(path.read_text()))
+            if result.sampler == sampler:
+                results.append(result)
+            if results and result.settings != results[0].settings:
+                sys.exit(
+                    f"{path} was made with {result.settings}, "
+                    f"others there with {results[0].settings}: they cannot "
+                    "be compared; give another folder as --out"
+                )
+    return results
+
+
+def _parse(fields: dict[str, Any]) -> Result:
+    fields["settings"] = Settings(**fields["settings"])
+    fields["points"] = [Point(**point) for point in fields["points"]]
+    return Result(**fields)
+
+
+def table(results: Sequence[Result]) -> str:
+    """Markdown: a row for each sampler, mean and deviation over seeds."""
+    rollouts = results[0].settings.rollouts
+    steps = min(result.points[-1].step for result in results)
+    titles = [
+        "sampler",
+        "EGR",
+        "expected EGR",
+        "steps",
+        f"pass rate, step {steps}",
+        f"pass rate, {rollouts} rollouts",
+        "ever dealt",
+    ]
+    lines = ["| " + " | ".join(titles) + " |", "|---" + "|---:" * 6 + "|"]
+    for name, group in by_sampler(results):
+        columns = [
+            [r.egr for r in group],
+            [r.expected_egr for r in group],
+            [float(r.points[-1].step) for r in group],
+            [value_at(r.points, "step", steps) for r in group],
+            [value_at(r.points, "rollouts", rollouts) for r in group],
+            [r.ever_dealt_share for r in group],
+        ]
+        cells = [_mean(column) for column in columns]
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    first = {r.seed: r.points[0].pass_rates["all"] for r in results}
+    lines.append("")
+    lines.append(
+        f"Warm start: pass rate {_mean(list(first.values()))}. Mean ± standard "
+        f"deviation over seeds {sorted(first)}."
+    )
+    return "\n".join(lines)
+
+
+def by_sampler(
+    results: Sequence[Result],
+) -> Iterator[tuple[str, list[Result]]]:
+    """The results of each sampler that has any."""
+    for name in SAMPLERS:
+        group = [result for result in results if result.sampler == name]
+        if group:
+            yield name, group
+
+
+def _mean(values: list[float]) -> str:
+    """Mean and deviation, with the decimals that the size asks for."""
+    decimals = 0 if max(values) > 10 else 3
+    text = f"{statistics.fmean(values):.{decimals}f}"
+    if len(values) > 1:
+        text += f" ± {statistics.stdev(values):.{decimals}f}"
+    return text
