@@ -8,6 +8,6 @@ what they share, and what a trainer of one's own needs; the pages in
 """
 
 from vade.adapters._core import Deal, Steps
+from vade.adapters._queue import DealQueue
 
-
-__all__ = ["Deal", "Steps"]
+__all__ = ["Deal", "DealQueue", "Steps"]

@@ -19,7 +19,7 @@ from vade.options import Duration
 from vade.records import Batch
 from vade.run import Run
 
-__all__ = ["Deal", "Steps", "shown"]
+__all__ = ["Deal", "Steps", "deals_of", "row_index", "row_of", "split_key"]
 
 _LOG = logging.getLogger("vade")
 
@@ -28,12 +28,6 @@ _VERSION = 1
 _MOST_LEASES = 1024
 # A request id is prefix-step, of at most 128 bytes.
 _MOST_PREFIX = 100
-
-
-def shown(value: object) -> str:
-    """A value for an error's text, not too long."""
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 @dataclass(frozen=True)
@@ -217,6 +211,40 @@ class Steps:
             except (BatchNotInFlight, BatchNotFound):
                 continue
         return count
+
+    def resume_open(
+        self, following: int | None = None
+    ) -> list[tuple[int, frozenset[str]]]:
+        """Goes on by what the server knows to be in flight.
+
+        Args:
+            following: What `next_step` becomes. None: the step after the
+                newest that was sampled; ranks that share steps must not each
+                ask for that, since one of them may sample meanwhile.
+
+        Returns:
+            The steps before it that are in flight, in order, each with its
+            prompts in flight: dealt, and maybe with nobody.
+        """
+        self._resumed = True
+        if following is None:
+            names = [info.request_id for info in self.run.batches()]
+            steps = [self._step_of(name) for name in names]
+            following = max((n + 1 for n in steps if n is not None), default=0)
+        found: list[tuple[int, frozenset[str]]] = []
+        for info in self.run.batches(state="in_flight"):
+            step = self._step_of(info.request_id)
+            if step is None or step >= following:
+                continue
+            groups = self.run.batch(info).groups
+            prompts = [g.prompt.id for g in groups if g.state == "in_flight"]
+            if prompts:
+                found.append((step, frozenset(prompts)))
+                self._leases[step] = info.id
+        self.next_step = 0
+        self.renew()
+        self.next_step = following
+        return sorted(found, key=lambda entry: entry[0])
 
     def state_dict(self, step: int | None = None) -> dict[str, Any]:
         """What a checkpoint has to keep: small, plain, JSON.

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from vade._checks import LabelFilter, integer
 from vade.adapters._core import Deal, Steps, row_index
+from vade.adapters._rewards import DealtGroup, report_groups
 from vade.errors import refuse
 from vade.options import Duration
 from vade.records import GroupReport, ReportResult
@@ -120,7 +121,9 @@ class PromptStream(IterableDataset[Any]):
         )
         # How often `seek` was called, and the step it named: workers that
         # outlive an iteration read here where the next one begins.
-        self._sought = torch.zeros(2, dtype=torch.int64).share_memory_()
+        # torch has no types for some of its methods.
+        self._sought: Any = torch.zeros(2, dtype=torch.int64)
+        self._sought.share_memory_()
         self._seen = 0
 
     @property
@@ -143,10 +146,10 @@ class PromptStream(IterableDataset[Any]):
         calls, step = self._sought.tolist()
         if calls != self._seen:
             self._seen, self._steps.next_step = calls, step
-        worker = get_worker_info()
-        place, workers = (0, 1) if worker is None else (worker.id, 0)
+        worker: Any = get_worker_info()  # type: ignore[no-untyped-call]
+        place, workers = 0, 1
         if worker is not None:
-            workers = worker.num_workers
+            place, workers = worker.id, worker.num_workers
         first = self._steps.next_step
         end = epoch_end(first, self._epoch_steps)
         step = first + place
@@ -183,14 +186,6 @@ class PromptStream(IterableDataset[Any]):
         """
         self._steps.load_state_dict(state)
         self.seek(self._steps.next_step)
-
-
-class _Dealt:
-    """What a report has to know of a batch."""
-
-    def __init__(self, batch: str, group_size: int) -> None:
-        self.id = batch
-        self.group_size = group_size
 
 
 def _column(rows: Any, name: str) -> list[Any]:
@@ -238,11 +233,9 @@ def report(
             len(groups),
             f"give one list of rewards for each of the {len(prompts)} rows",
         )
-    parts: dict[str, tuple[_Dealt, list[GroupReport]]] = {}
-    for prompt, batch, size, group in zip(prompts, batches, sizes, groups):
-        part = parts.setdefault(batch, (_Dealt(batch, int(size)), []))
-        part[1].append(GroupReport(prompt, group, final=final))
-    result = ReportResult()
-    for dealt, reports in parts.values():
-        result += run.report_groups(dealt, reports)
-    return result
+    rows_of_groups = zip(prompts, batches, sizes, groups)
+    dealt = [
+        DealtGroup(batch, int(size), GroupReport(prompt, group, final=final))
+        for prompt, batch, size, group in rows_of_groups
+    ]
+    return report_groups(run, dealt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch.utils.data
@@ -52,7 +52,7 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
         """The step of the batch that comes out next."""
         return self._vade_step
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Any:
         """Batches from the first one on that was not consumed."""
         self._vade_source.seek(self._vade_step)
         for batch in super().__iter__():

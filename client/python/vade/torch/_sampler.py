@@ -42,8 +42,8 @@ class BatchSampler(Sampler[Any]):
 
     Args:
         run, batch_size, prefix, shard, labels, min_batch_size, max_wait,
-            lease_ttl, payloads, restart_ok: As `vade.adapters.Steps` has them. `shard`
-            may be `vade.torch.shard()`.
+            lease_ttl, payloads, restart_ok: As `vade.adapters.Steps` has
+            them. `shard` may be `vade.torch.shard()`.
         ids: The prompts' ids in the order of the dataset. With them a deal is
             an index: any dataset can be asked for it. None: rows come from
             payloads.
