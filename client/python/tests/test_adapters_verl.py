@@ -146,7 +146,8 @@ def test_a_sampler_that_is_loaded_repeats_what_was_not_saved(config, run):
 def test_groups_that_a_filter_dropped_are_released(config, run, caplog):
     sampler = adapter.CurriculumSampler(StandInDataset("f"), config)
     loop = chunks(sampler)
-    first, _ahead = next(loop), next(loop)
+    first = next(loop)
+    next(loop)
     kept = first[1:4]
     rows = [ROWS[i] for i in kept]
     sampler.update(data_proto(rows, [solved(i) for i in kept]))

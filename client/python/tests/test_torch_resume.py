@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import vade
-
 pytest.importorskip("torch")
 
 import torch_trainer  # noqa: E402
@@ -159,5 +157,3 @@ def test_ranks_share_one_batch_a_step_over_kill_and_resume(
     assert stats.batch_count == 6
     assert stats.rollout_count == 6 * 5 * torch_trainer.GROUP_SIZE
     assert stats.in_flight_prompt_count == 0
-
-

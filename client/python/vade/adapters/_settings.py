@@ -122,9 +122,7 @@ def content_id(content: object) -> str:
 
     The same on every machine, and whatever the order of a mapping's keys.
     """
-    text = json.dumps(
-        content, sort_keys=True, ensure_ascii=False, default=str
-    )
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -136,9 +136,7 @@ class DealtBatches:
     def _task_of(self, dataloaders: Mapping[str, Any]) -> str:
         if self._task is None:
             if len(dataloaders) != 1:
-                raise refuse(
-                    "task", None, f"name one of {sorted(dataloaders)}"
-                )
+                raise refuse("task", None, f"name one of {sorted(dataloaders)}")
             return next(iter(dataloaders))
         if self._task not in dataloaders:
             raise refuse(

@@ -30,6 +30,8 @@ __all__ = ["DataSource", "report_samples"]
 #: Where a sample's metadata names its deal.
 DEAL = "vade_deal"
 
+DataSource: Any  # See __getattr__.
+
 
 def __getattr__(name: str) -> Any:
     """DataSource is made when slime asks for it: its base is slime's."""

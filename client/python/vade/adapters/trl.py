@@ -225,9 +225,7 @@ class TrainPrompts:
         assert self._shape is not None
         rollouts = [
             Rollout(key, value, place)
-            for key, value, place in zip(
-                expected.keys, values, expected.places
-            )
+            for key, value, place in zip(expected.keys, values, expected.places)
         ]
         return report_rollouts(self._run, rollouts, self._shape.group_size)
 

@@ -34,6 +34,9 @@ _LOG = logging.getLogger("vade")
 #: Where a row's extra_info names its deal.
 DEAL = "vade_deal"
 
+CurriculumSampler: Any  # See __getattr__.
+DealtDataset: Any
+
 _DEFAULT_ID = "extra_info.index"
 # Own settings of the dataset, beside those of AdapterSettings.
 _OWN = ("group_size", "checkpoints")
