@@ -45,6 +45,10 @@ from vade.errors import (
     Unauthenticated,
     Unavailable,
 )
+from vade.inspection import (
+    plot,
+    to_pandas,
+)
 from vade.local_server import (
     LocalServer,
     ServerStartFailed,
@@ -163,4 +167,6 @@ __all__ = [
     "Unavailable",
     "Wait",
     "__version__",
+    "plot",
+    "to_pandas",
 ]
