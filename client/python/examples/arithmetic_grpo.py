@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +23,16 @@ from torch.nn import functional
 import vade
 from comparison import main
 from rollout_workers import seeded
+from training import Settings
 
 __all__ = ["Arithmetic", "Transformer"]
 
 _SYMBOLS = "0123456789+-*= ."
 _END = _SYMBOLS.index(".")
+DEFAULTS = Settings(
+    rollouts=100_000, batch_size=64, learning_rate=2e-4, warm_start_steps=800
+)
+
 _PROMPT_LENGTH = 8
 _ANSWER_LENGTH = 5
 
@@ -80,9 +86,7 @@ class _Block(nn.Module):
             nn.Linear(4 * width, width),
         )
 
-    def forward(
-        self, x: Tensor, past: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
         """x is (rows, length, width), past what an earlier call returned."""
         rows, length, width = x.shape
         size = width // self._heads
@@ -159,17 +163,15 @@ class Arithmetic:
     Attributes:
         pool: Prompts that are trained on, over all levels.
         held_out: Prompts of the validation, none of them in the pool.
-        warm_start_steps: Supervised steps on 256 random questions each, none
-            of them held out.
     """
 
     pool: int = 2000
     held_out: int = 400
-    warm_start_steps: int = 700
     width: int = 64
     layers: int = 2
     heads: int = 4
     name: str = "arithmetic"
+    measures: tuple[str, ...] = ("held out",)
 
     def _questions(self) -> tuple[dict[str, str], dict[str, str]]:
         """{question: level} of the pool, and of what is held out."""
@@ -198,13 +200,13 @@ class Arithmetic:
         torch.manual_seed(seed)
         return Transformer(self.width, self.layers, self.heads)
 
-    def warm_start(self, policy: nn.Module, seed: int) -> None:
-        """Learns from random right answers for a short while."""
+    def warm_start(self, policy: nn.Module, seed: int, steps: int) -> None:
+        """Learns from 256 random questions a step, none of them held out."""
         generator = random.Random(seed)
         held_out = self._questions()[1]
         optimizer = torch.optim.Adam(policy.parameters(), lr=1e-3)
         levels = list(_LEVELS)
-        for _ in range(self.warm_start_steps):
+        for _ in range(steps):
             texts: list[str] = []
             while len(texts) < 256:
                 text = question(generator.choice(levels), generator)
@@ -263,7 +265,7 @@ class Arithmetic:
                 policy, [[text] for text in held_out], 4, seeded(seed)
             )
         means = rewards.mean(1).tolist()
-        rates = {"all": sum(means) / len(means)}
+        rates = {"held out": sum(means) / len(means)}
         for level in _LEVELS:
             own = [m for m, x in zip(means, held_out.values()) if x == level]
             rates[level] = sum(own) / max(1, len(own))
@@ -271,4 +273,4 @@ class Arithmetic:
 
 
 if __name__ == "__main__":
-    main(Arithmetic(), __doc__)
+    main(Arithmetic(), __doc__, sys.argv[1:], DEFAULTS)

@@ -22,12 +22,18 @@ from training import SAMPLERS, Point, Result, Settings, train
 
 __all__ = ["main", "read_results", "table"]
 
+# Not one of the seeds: they differ in what is dealt and drawn alone.
+_WARM_START_SEED = 100
+
 
 def main(
-    task: Task, description: str | None, arguments: list[str] | None = None
+    task: Task,
+    description: str | None,
+    arguments: Sequence[str],
+    defaults: Settings,
 ) -> None:
-    """The command line of an example."""
-    options = _parser(task, description).parse_args(arguments)
+    """The command line of an example: trains, writes, prints the table."""
+    options = _parser(task, description, defaults).parse_args(arguments)
     _check(options)
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -37,6 +43,7 @@ def main(
         group_size=options.group_size,
         learning_rate=options.learning_rate,
         validation_interval=options.validation_interval,
+        warm_start_steps=options.warm_start_steps,
     )
     with contextlib.ExitStack() as stack:
         address = options.address
@@ -47,8 +54,8 @@ def main(
         workers = stack.enter_context(
             RolloutWorkers(task, options.workers, address)
         )
+        start = _warm_start(task, settings)
         for seed in options.seeds:
-            start = _warm_start(task, seed)
             for name in options.samplers:
                 result = _train(
                     task, start, name, seed, settings, client, workers
@@ -61,8 +68,9 @@ def main(
     print(f"\nresults and plots: {picture.parent}")
 
 
-def _parser(task: Task, description: str | None) -> argparse.ArgumentParser:
-    defaults = Settings()
+def _parser(
+    task: Task, description: str | None, defaults: Settings
+) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -86,6 +94,12 @@ def _parser(task: Task, description: str | None) -> argparse.ArgumentParser:
         default=defaults.validation_interval,
         help="steps",
     )
+    add(
+        "--warm-start-steps",
+        type=int,
+        default=defaults.warm_start_steps,
+        help="supervised ones, before the first rollout",
+    )
     add("--workers", type=int, default=2, help="rollout processes")
     add("--address", help="a server that runs; default: one of its own")
     add(
@@ -104,6 +118,7 @@ def _check(options: argparse.Namespace) -> None:
         "batch_size": 1,
         "group_size": 2,
         "validation_interval": 1,
+        "warm_start_steps": 0,
         "workers": 1,
     }
     for name, bound in least.items():
@@ -122,11 +137,11 @@ def _check(options: argparse.Namespace) -> None:
         )
 
 
-def _warm_start(task: Task, seed: int) -> dict[str, torch.Tensor]:
-    """The weights that all samplers of a seed start from."""
-    _say(f"seed {seed}: warm start")
-    policy = task.new_policy(seed)
-    task.warm_start(policy, seed)
+def _warm_start(task: Task, settings: Settings) -> dict[str, torch.Tensor]:
+    """The weights that every sampler starts from, with every seed."""
+    _say(f"{task.name}: warm start")
+    policy = task.new_policy(_WARM_START_SEED)
+    task.warm_start(policy, _WARM_START_SEED, settings.warm_start_steps)
     return policy.state_dict()
 
 
@@ -151,22 +166,34 @@ def _train(
     )
     run.import_prompts(task.prompts())
     result = train(
-        task, policy, sampler, settings, seed, run, workers, on_point=_show
+        task,
+        policy,
+        sampler,
+        settings,
+        seed,
+        run,
+        workers,
+        on_point=lambda point: _show(task, point),
     )
     _say(
         f"{task.name} {sampler} seed {seed}: EGR {result.egr:.3f}, pass rate "
-        f"{result.points[0].pass_rates['all']:.3f} -> "
-        f"{result.points[-1].pass_rates['all']:.3f}, "
+        f"{_headline(task, result.points[0]):.3f} -> "
+        f"{_headline(task, result.points[-1]):.3f}, "
         f"{result.seconds:.0f} s"
     )
     return result
 
 
-def _show(point: Point) -> None:
+def _headline(task: Task, point: Point) -> float:
+    """The pass rate that comes first."""
+    return point.pass_rates[task.measures[0]]
+
+
+def _show(task: Task, point: Point) -> None:
     """Progress, on a terminal."""
     if sys.stderr.isatty() and point.pass_rates:
         text = f"step {point.step}, {point.rollouts} rollouts, pass rate "
-        _say(f"  {text}{point.pass_rates['all']:.3f}")
+        _say(f"  {text}{_headline(task, point):.3f}")
 
 
 def _say(text: str) -> None:
@@ -212,32 +239,35 @@ def table(results: Sequence[Result]) -> str:
     """Markdown: a row for each sampler, mean and deviation over seeds."""
     rollouts = results[0].settings.rollouts
     steps = min(result.points[-1].step for result in results)
-    titles = [
-        "sampler",
-        "EGR",
-        "expected EGR",
-        "steps",
-        f"pass rate, step {steps}",
-        f"pass rate, {rollouts} rollouts",
-        "ever dealt",
-    ]
-    lines = ["| " + " | ".join(titles) + " |", "|---" + "|---:" * 6 + "|"]
+    measures = results[0].measures
+    titles = ["sampler", "EGR", "expected EGR", "ever dealt", "steps"]
+    titles.append(f"{measures[0]}, step {steps}")
+    titles += [f"{measure}, {rollouts} rollouts" for measure in measures]
+    rule = "|---" + "|---:" * (len(titles) - 1) + "|"
+    lines = ["| " + " | ".join(titles) + " |", rule]
     for name, group in by_sampler(results):
         columns = [
             [r.egr for r in group],
             [r.expected_egr for r in group],
-            [float(r.points[-1].step) for r in group],
-            [value_at(r.points, "step", steps) for r in group],
-            [value_at(r.points, "rollouts", rollouts) for r in group],
             [r.ever_dealt_share for r in group],
+            [float(r.points[-1].step) for r in group],
+            [value_at(r.points, measures[0], "step", steps) for r in group],
+        ]
+        columns += [
+            [value_at(r.points, measure, "rollouts", rollouts) for r in group]
+            for measure in measures
         ]
         cells = [_mean(column) for column in columns]
         lines.append("| " + " | ".join([name, *cells]) + " |")
-    first = {r.seed: r.points[0].pass_rates["all"] for r in results}
+    first = {r.seed: r.points[0].pass_rates for r in results}
+    starts = [
+        f"{measure} {_mean([rates[measure] for rates in first.values()])}"
+        for measure in measures
+    ]
     lines.append("")
     lines.append(
-        f"Warm start: pass rate {_mean(list(first.values()))}. Mean ± standard "
-        f"deviation over seeds {sorted(first)}."
+        f"Pass rates after the warm start: {', '.join(starts)}. Mean ± "
+        f"standard deviation over seeds {sorted(first)}."
     )
     return "\n".join(lines)
 

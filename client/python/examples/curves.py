@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import matplotlib
+import matplotlib  # type: ignore[import]
 import numpy as np
 
 from training import SAMPLERS, Point, Result
@@ -18,14 +18,16 @@ Axis = Literal["step", "rollouts"]
 _SMOOTHED_STEPS = 10
 
 
-def value_at(points: Sequence[Point], axis: Axis, place: float) -> float:
-    """The pass rate at a step or at a number of rollouts.
+def value_at(
+    points: Sequence[Point], measure: str, axis: Axis, place: float
+) -> float:
+    """A pass rate at a step or at a number of rollouts.
 
     Between two validations it is interpolated.
     """
     tested = [point for point in points if point.pass_rates]
     places = [getattr(point, axis) for point in tested]
-    values = [point.pass_rates["all"] for point in tested]
+    values = [point.pass_rates[measure] for point in tested]
     return float(np.interp(place, places, values))
 
 
@@ -47,8 +49,9 @@ def plot_curves(results: Sequence[Result], path: Path) -> None:
             _plot_pass_rates(axes[1], group, "step", style)
             _plot_pass_rates(axes[2], group, "rollouts", style)
     axes[0].set(title="EGR of what was rolled out", xlabel="rollouts")
-    axes[1].set(title="pass rate, held out", xlabel="step")
-    axes[2].set(title="pass rate, held out", xlabel="rollouts")
+    title = f"pass rate, {results[0].measures[0]}"
+    axes[1].set(title=title, xlabel="step")
+    axes[2].set(title=title, xlabel="rollouts")
     for plot in axes:
         plot.grid(alpha=0.3)
     axes[0].legend(fontsize=8)
@@ -83,7 +86,10 @@ def _plot_pass_rates(
     most = min(getattr(result.points[-1], axis) for result in group)
     grid = np.linspace(0, most, 60)
     lines = [
-        [value_at(result.points, axis, place) for place in grid]
+        [
+            value_at(result.points, result.measures[0], axis, place)
+            for place in grid
+        ]
         for result in group
     ]
     plot.plot(grid, np.mean(lines, axis=0), **style)

@@ -31,13 +31,19 @@ class Task(Protocol):
     def name(self) -> str:
         """The task's name: of its runs, files and titles."""
 
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The pass rates to look at, of those of `validate`."""
+
     def prompts(self) -> list[vade.Prompt]:
         """The pool that is trained on, with rows as payloads."""
 
     def new_policy(self, seed: int) -> torch.nn.Module:
         """A policy with weights that follow from the seed."""
 
-    def warm_start(self, policy: torch.nn.Module, seed: int) -> None:
+    def warm_start(
+        self, policy: torch.nn.Module, seed: int, steps: int
+    ) -> None:
         """Supervised steps, so that pass rates are not all zero."""
 
     def roll_out(
@@ -62,7 +68,7 @@ class Task(Protocol):
         """Of each rollout, (rows, count); with gradients."""
 
     def validate(self, policy: torch.nn.Module, seed: int) -> dict[str, float]:
-        """Pass rates of held-out prompts: of "all", and of each label."""
+        """Pass rates by name: the `measures`, and those of each label."""
 
 
 class RolloutFailed(RuntimeError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.nn.utils.clip_grad import clip_grad_norm_
 
 import vade
 from rollout_workers import Order, Rollouts, RolloutWorkers, Task
@@ -62,6 +63,7 @@ class Settings:
         group_size: Rollouts of a group.
         learning_rate: Adam's.
         validation_interval: Steps between two validations.
+        warm_start_steps: Supervised steps before the first rollout.
     """
 
     rollouts: int = 40_000
@@ -69,6 +71,7 @@ class Settings:
     group_size: int = 8
     learning_rate: float = 3e-4
     validation_interval: int = 5
+    warm_start_steps: int = 250
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ class Point:
         effective_groups: Those of them that were not zero-variance.
         expected_egr: What the server expected of them.
         mean_reward: Over all rollouts of the step.
-        pass_rates: Of held-out prompts; empty between two validations.
+        pass_rates: By name, as the task gives them; empty between two
+            validations.
     """
 
     step: int
@@ -98,6 +102,7 @@ class Result:
     """What came out; plain values, for a JSON file."""
 
     task: str
+    measures: list[str]
     sampler: str
     seed: int
     settings: Settings
@@ -137,9 +142,7 @@ def train(
         BooksDiffer: At the end, if the server's counts are not the trainer's.
     """
     sampler = SAMPLERS[sampler_name]
-    optimizer = torch.optim.Adam(
-        policy.parameters(), lr=settings.learning_rate
-    )
+    optimizer = torch.optim.Adam(policy.parameters(), lr=settings.learning_rate)
     points = [Point(0, 0, pass_rates=task.validate(policy, seed))]
     on_point(points[0])
     start = time.monotonic()
@@ -168,6 +171,7 @@ def train(
     _compare_books(stats, points)
     return Result(
         task=task.name,
+        measures=list(task.measures),
         sampler=sampler_name,
         seed=seed,
         settings=settings,
@@ -305,7 +309,7 @@ def _update(
     optimizer.zero_grad()
     loss = -gains.sum() / rollouts
     loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
+    clip_grad_norm_(policy.parameters(), 1.0)
     optimizer.step()
 
 
