@@ -30,7 +30,7 @@ __all__ = ["Arithmetic", "Transformer"]
 _SYMBOLS = "0123456789+-*= ."
 _END = _SYMBOLS.index(".")
 DEFAULTS = Settings(
-    rollouts=100_000, batch_size=64, learning_rate=2e-4, warm_start_steps=800
+    rollouts=60_000, batch_size=64, learning_rate=3e-4, warm_start_steps=800
 )
 
 _PROMPT_LENGTH = 8

@@ -401,7 +401,7 @@ def _start() -> None:
             f"got {own.prompts_file}"
         )
     defaults = Settings(
-        rollouts=60_000, learning_rate=1e-3, validation_interval=10
+        rollouts=40_000, learning_rate=1e-3, validation_interval=10
     )
     path = own.prompts_file or Path("train.jsonl")
     main(Gsm8k(path), __doc__, rest, defaults)

@@ -82,8 +82,8 @@ class Point:
         rollouts: All so far, those of dropped groups too.
         groups: Groups rolled out in this step.
         effective_groups: Those of them that were not zero-variance.
-        expected_egr: What the server expected of them.
-        mean_reward: Over all rollouts of the step.
+        expected_egr: What the server expected of them. None at step 0.
+        mean_reward: Over all rollouts of the step. None at step 0.
         pass_rates: By name, as the task gives them; empty between two
             validations.
     """
@@ -92,8 +92,8 @@ class Point:
     rollouts: int
     groups: int = 0
     effective_groups: int = 0
-    expected_egr: float = math.nan
-    mean_reward: float = math.nan
+    expected_egr: float | None = None
+    mean_reward: float | None = None
     pass_rates: dict[str, float] = field(default_factory=dict)
 
 
