@@ -92,7 +92,12 @@ def args(server, tmp_path):
         save=str(tmp_path),
         load=str(tmp_path),
         reward_key=None,
-        vade={"run": run, "address": server.address, "id_key": "row"},
+        vade={
+            "run": run,
+            "address": server.address,
+            "id_key": "row",
+            "seed": 2,
+        },
     )
 
 
@@ -169,7 +174,8 @@ def test_aborted_groups_come_back_and_are_reported_when_done(args, run):
     source.add_samples(groups[:1])
     again = source.get_samples(3)
     assert again[0] is groups[0]
-    assert len({*prompts(groups), *prompts(again[1:])}) == 6
+    # What is in flight is not dealt again; what is complete may be.
+    assert prompts(groups)[0] not in prompts(again[1:])
     roll_out(again[:1])
     adapter.report_samples(args, again[:1], source)
     stats = run.stats()

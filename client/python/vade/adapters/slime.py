@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vade.adapters._core import Steps
+from vade.adapters._core import Deal, Steps
 from vade.adapters._queue import DealQueue
 from vade.adapters._rewards import Rollout, clean, report_rollouts
 from vade.adapters._settings import AdapterSettings, content_id, open_run
@@ -70,6 +70,38 @@ def _sample_ids(samples: Sequence[Any], id_key: str | None) -> list[str]:
     return ids
 
 
+def _deals_of(args: Any, dataset: Any) -> DealQueue:
+    """The deals of a dataset's samples."""
+    if dataset is None:
+        rule = "give --prompt-data: its rows are dealt"
+        raise refuse("prompt_data", None, rule)
+    settings = AdapterSettings.of(getattr(args, "vade", None))
+    ids = _sample_ids(dataset.samples, settings.id_key)
+    run = open_run(settings, args.n_samples_per_prompt, ids)
+    steps = Steps(
+        run,
+        args.rollout_batch_size,
+        prefix=settings.prefix,
+        lease_ttl=settings.lease_ttl,
+        restart_ok=settings.restart_ok,
+    )
+    return DealQueue(steps, ids)
+
+
+def _group(source: Any, deal: Deal) -> list[Any]:
+    """The samples of a deal, numbered as slime numbers them."""
+    group = []
+    for _ in range(source.args.n_samples_per_prompt):
+        sample = copy.deepcopy(source.dataset.samples[deal.__index__()])
+        sample.metadata = {**(sample.metadata or {}), DEAL: deal.key}
+        sample.group_index = source.sample_group_index
+        sample.index = source.sample_index
+        source.sample_index += 1
+        group.append(sample)
+    source.sample_group_index += 1
+    return group
+
+
 def _make_data_source() -> type:
     from slime.rollout.data_source import RolloutDataSourceWithBuffer
 
@@ -81,20 +113,7 @@ def _make_data_source() -> type:
 
         def __init__(self, args: Any) -> None:
             super().__init__(args)
-            if self.dataset is None:
-                rule = "give --prompt-data: its rows are dealt"
-                raise refuse("prompt_data", None, rule)
-            settings = AdapterSettings.of(getattr(args, "vade", None))
-            ids = _sample_ids(self.dataset.samples, settings.id_key)
-            run = open_run(settings, args.n_samples_per_prompt, ids)
-            steps = Steps(
-                run,
-                args.rollout_batch_size,
-                prefix=settings.prefix,
-                lease_ttl=settings.lease_ttl,
-                restart_ok=settings.restart_ok,
-            )
-            self.deals = DealQueue(steps, ids)
+            self.deals = _deals_of(args, self.dataset)
 
         def get_samples(self, num_samples: int) -> list[list[Any]]:
             """Groups of the buffer, then groups of new deals."""
@@ -102,20 +121,8 @@ def _make_data_source() -> type:
             missing = num_samples - len(groups)
             if missing > 0:
                 deals = self.deals.take(missing)
-                groups += [self._group(deal) for deal in deals]
+                groups += [_group(self, deal) for deal in deals]
             return groups
-
-        def _group(self, deal: Any) -> list[Any]:
-            group = []
-            for _ in range(self.args.n_samples_per_prompt):
-                sample = copy.deepcopy(self.dataset.samples[deal.row])
-                sample.metadata = {**(sample.metadata or {}), DEAL: deal.key}
-                sample.group_index = self.sample_group_index
-                sample.index = self.sample_index
-                self.sample_index += 1
-                group.append(sample)
-            self.sample_group_index += 1
-            return group
 
         def save(self, rollout_id: Any) -> None:
             """Beside slime's own state: the deals that are not finished."""

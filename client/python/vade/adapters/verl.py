@@ -129,91 +129,97 @@ def _report_batch(steps: Steps, batch: Any, keys: list[str | None]) -> set[str]:
     return set(places)
 
 
+class SamplerOfRun:
+    """Deals prompts of a run; learns from `update` at each step's end.
+
+    Args:
+        data_source: The RLHFDataset.
+        data_config: The config's section `data`.
+    """
+
+    def __init__(self, data_source: Any, data_config: Any) -> None:
+        rows = _rows(data_source)
+        self._steps, ids, own = _start(
+            data_config, rows, _batch_size(data_config)
+        )
+        self._id_key = own["id_key"]
+        self._index = {prompt: place for place, prompt in enumerate(ids)}
+        self._count = len(ids)
+        # Newest last: the deals of each prompt that no update has named.
+        self._open: dict[str, list[Deal]] = {}
+
+    def __iter__(self) -> Iterator[int]:
+        """One epoch, batch by batch."""
+        for _ in range(self._count // self._steps.batch_size):
+            step = self._steps.next_step
+            deals = self._steps.deals(step, self._index)
+            for deal in deals:
+                self._open.setdefault(deal.prompt, []).append(deal)
+            # Before the last of them: the loader saves after it.
+            self._steps.next_step = step + 1
+            yield from (deal.__index__() for deal in deals)
+
+    def __len__(self) -> int:
+        size = self._steps.batch_size
+        return self._count // size * size
+
+    def update(self, batch: Any) -> None:
+        """Reports a step's groups. Groups of it that are not in `batch`,
+        because a filter dropped them, are released: no evidence."""
+        infos = batch.non_tensor_batch
+        rows = [
+            {name: values[i] for name, values in infos.items()}
+            for i in range(len(infos["uid"]))
+        ]
+        keys = [self._key_of(row) for row in rows]
+        found = _report_batch(self._steps, batch, keys)
+        self._close(found)
+
+    def _key_of(self, row: Mapping[str, Any]) -> str | None:
+        (prompt,) = ids_of([row], self._id_key)
+        deals = self._open.get(prompt)
+        return deals[0].key if deals else None
+
+    def _close(self, found: set[str]) -> None:
+        """Drops what was reported, and releases what was left out."""
+        every = [deal for deals in self._open.values() for deal in deals]
+        steps = {deal.step for deal in every if deal.key in found}
+        newest = max(steps, default=-1)
+        left: dict[str, list[str]] = {}
+        for deal in every:
+            if deal.step > newest:
+                continue
+            self._open[deal.prompt].remove(deal)
+            if not self._open[deal.prompt]:
+                del self._open[deal.prompt]
+            if deal.key not in found:
+                left.setdefault(deal.batch, []).append(deal.prompt)
+        for name, prompts in left.items():
+            self._steps.run.release(name, prompts)
+            _LOG.warning(
+                "%d groups of batch %s were filtered before update(): "
+                "released without evidence; a reward function of "
+                "vade.adapters.verl.reports sees them",
+                *(len(prompts), name),
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Saved by verl's loader into data.pt."""
+        return self._steps.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from data.pt."""
+        self._steps.load_state_dict(state)
+        self._open.clear()
+
+
 def _make_sampler() -> type:
     from verl.experimental.dataset.sampler import AbstractCurriculumSampler
 
-    class CurriculumSampler(AbstractCurriculumSampler):  # type: ignore[misc]
-        """Deals prompts of a run; learns from `update` at each step's end.
-
-        Args:
-            data_source: The RLHFDataset.
-            data_config: The config's section `data`.
-        """
-
-        def __init__(self, data_source: Any, data_config: Any) -> None:
-            rows = _rows(data_source)
-            self._steps, ids, own = _start(
-                data_config, rows, _batch_size(data_config)
-            )
-            self._id_key = own["id_key"]
-            self._index = {prompt: place for place, prompt in enumerate(ids)}
-            self._count = len(ids)
-            # Newest last: the deals of each prompt that no update has named.
-            self._open: dict[str, list[Deal]] = {}
-
-        def __iter__(self) -> Iterator[int]:
-            """One epoch, batch by batch."""
-            for _ in range(self._count // self._steps.batch_size):
-                step = self._steps.next_step
-                deals = self._steps.deals(step, self._index)
-                for deal in deals:
-                    self._open.setdefault(deal.prompt, []).append(deal)
-                # Before the last of them: the loader saves after it.
-                self._steps.next_step = step + 1
-                yield from (deal.__index__() for deal in deals)
-
-        def __len__(self) -> int:
-            size = self._steps.batch_size
-            return self._count // size * size
-
-        def update(self, batch: Any) -> None:
-            """Reports a step's groups. Groups of it that are not in `batch`,
-            because a filter dropped them, are released: no evidence."""
-            infos = batch.non_tensor_batch
-            rows = [
-                {name: values[i] for name, values in infos.items()}
-                for i in range(len(infos["uid"]))
-            ]
-            keys = [self._key_of(row) for row in rows]
-            found = _report_batch(self._steps, batch, keys)
-            self._close(found)
-
-        def _key_of(self, row: Mapping[str, Any]) -> str | None:
-            (prompt,) = ids_of([row], self._id_key)
-            deals = self._open.get(prompt)
-            return deals[0].key if deals else None
-
-        def _close(self, found: set[str]) -> None:
-            """Drops what was reported, and releases what was left out."""
-            every = [deal for deals in self._open.values() for deal in deals]
-            steps = {deal.step for deal in every if deal.key in found}
-            newest = max(steps, default=-1)
-            left: dict[str, list[str]] = {}
-            for deal in every:
-                if deal.step > newest:
-                    continue
-                self._open[deal.prompt].remove(deal)
-                if not self._open[deal.prompt]:
-                    del self._open[deal.prompt]
-                if deal.key not in found:
-                    left.setdefault(deal.batch, []).append(deal.prompt)
-            for name, prompts in left.items():
-                self._steps.run.release(name, prompts)
-                _LOG.warning(
-                    "%d groups of batch %s were filtered before update(): "
-                    "released without evidence; a reward function of "
-                    "vade.adapters.verl.reports sees them",
-                    *(len(prompts), name),
-                )
-
-        def state_dict(self) -> dict[str, Any]:
-            """Saved by verl's loader into data.pt."""
-            return self._steps.state_dict()
-
-        def load_state_dict(self, state: Mapping[str, Any]) -> None:
-            """Goes on from data.pt."""
-            self._steps.load_state_dict(state)
-            self._open.clear()
+    class CurriculumSampler(
+        SamplerOfRun, AbstractCurriculumSampler  # type: ignore[misc]
+    ):
+        """The sampler of a run as verl's own kind."""
 
     return CurriculumSampler
 
@@ -239,6 +245,34 @@ def _in_worker() -> bool:
     return found() is not None
 
 
+def _deals_of(config: Any, rows: Any) -> DealQueue:
+    """The deals of a dataset, from where verl resumes on."""
+    steps, ids, own = _start(config, rows, _batch_size(config))
+    deals = DealQueue(steps, ids)
+    folder = own["checkpoints"]
+    if folder is None:
+        deals.resume_open()
+        return deals
+    step = _checkpoint_step(folder)
+    if step is not None:
+        steps.load_state_dict(steps.state_dict(step))
+    return deals
+
+
+def _take(deals: DealQueue) -> Deal:
+    """The next deal, in the trainer's own process."""
+    if _in_worker():
+        raise FailedPrecondition(
+            "data.dataloader_num_workers: give 0; each worker would deal "
+            "prompts of its own",
+            reason="TRAINER_SETTINGS",
+        )
+    (deal,) = deals.take(1)
+    # What was handed out is over: verl saves before on_batch_end.
+    deals.finish([deal.key])
+    return deal
+
+
 def _make_dataset() -> type:
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
@@ -259,33 +293,13 @@ def _make_dataset() -> type:
             files = options.get("data_files", args[0] if args else None)
             self._deals: DealQueue | None = None
             if _listed(files) == _listed(config.get("train_files")):
-                self._start(config)
-
-        def _start(self, config: Any) -> None:
-            steps, ids, own = _start(
-                config, self.dataframe, _batch_size(config)
-            )
-            self._deals = DealQueue(steps, ids)
-            folder = own["checkpoints"]
-            step = None if folder is None else _checkpoint_step(folder)
-            if step is not None:
-                steps.load_state_dict(steps.state_dict(step))
-            elif folder is None:
-                self._deals.resume_open()
+                self._deals = _deals_of(config, self.dataframe)
 
         def __getitem__(self, item: Any) -> Any:
             if self._deals is None:
                 return super().__getitem__(item)
-            if _in_worker():
-                raise FailedPrecondition(
-                    "data.dataloader_num_workers: give 0; each worker would "
-                    "deal prompts of its own",
-                    reason="TRAINER_SETTINGS",
-                )
-            (deal,) = self._deals.take(1)
+            deal = _take(self._deals)
             row = super().__getitem__(deal.row)
-            # What was handed out is over: verl saves before on_batch_end.
-            self._deals.finish([deal.key])
             info = row.get("extra_info")
             row["extra_info"] = {**(info or {}), DEAL: deal.key}
             return row
