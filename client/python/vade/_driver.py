@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -44,6 +45,14 @@ class Connection:
         self.stub = Stub(self.channel)
         self.health = health_method(self.channel)
         self.pid = os.getpid()
+        # A channel that is only forgotten stays open, and no fork of this
+        # process would ever work again.
+        weakref.finalize(self, _close, self.channel, self.pid).atexit = False
+
+
+def _close(channel: grpc.Channel, pid: int) -> None:
+    if os.getpid() == pid:
+        channel.close()
 
 
 def health_method(channel: Any) -> Any:

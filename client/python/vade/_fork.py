@@ -35,6 +35,9 @@ _HOLD_SECONDS = 1.0
 # with status 64 before it runs a line.
 RECONNECT_SECONDS = 0.5
 _SETTLE_SECONDS = 2 * RECONNECT_SECONDS
+# What gRPC's own threads take to end what closing a connection, or another
+# fork, has left them to do.
+_QUIET_SECONDS = 0.05
 
 
 def _turn_on() -> bool:
@@ -101,6 +104,8 @@ class ForkGate:
     def close_async(self, connection: object) -> None:
         """Notes that it is closed."""
         self._async_connections.discard(connection)
+        # Its threads take a moment to end.
+        self.lost_connection()
 
     def add_driver(self, driver: Closable) -> None:
         """Notes whose connection is to be closed before a fork."""
@@ -126,9 +131,9 @@ class ForkGate:
                 "first, or %s",
                 _ADVICE,
             )
-        if quiet:
+        if quiet and self._used:
             since = time.monotonic() - self._lost
-            time.sleep(max(0.0, _SETTLE_SECONDS - since))
+            time.sleep(max(_QUIET_SECONDS, _SETTLE_SECONDS - since))
 
     def after_fork_in_parent(self) -> None:
         """Lets calls through again."""
