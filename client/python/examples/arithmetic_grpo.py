@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,12 +28,12 @@ __all__ = ["Arithmetic", "Transformer"]
 
 _SYMBOLS = "0123456789+-*= ."
 _END = _SYMBOLS.index(".")
-DEFAULTS = Settings(
-    rollouts=60_000, batch_size=64, learning_rate=3e-4, warm_start_steps=800
-)
-
 _PROMPT_LENGTH = 8
 _ANSWER_LENGTH = 5
+
+_DEFAULTS = Settings(
+    rollouts=60_000, batch_size=64, learning_rate=3e-4, warm_start_steps=800
+)
 
 # Operator, and the digits of both operands.
 _LEVELS = {
@@ -54,8 +53,8 @@ def encode(text: str) -> list[int]:
     return [_SYMBOLS.index(symbol) for symbol in text]
 
 
-def question(level: str, generator: random.Random) -> str:
-    """A random question such as " 47+  5="; differences are not negative."""
+def prompt_text(level: str, generator: random.Random) -> str:
+    """A random prompt such as " 47+  5="; differences are not negative."""
     sign, first, second = _LEVELS[level]
     a = generator.randrange(10 ** (first - 1), 10**first)
     b = generator.randrange(10 ** (second - 1), 10**second)
@@ -158,7 +157,7 @@ def _decode(symbols: Sequence[int]) -> str:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """The task: questions of eight levels, rewarded by the exact answer.
+    """The task: prompts of eight levels, rewarded by the exact answer.
 
     Attributes:
         pool: Prompts that are trained on, over all levels.
@@ -173,8 +172,8 @@ class Arithmetic:
     name: str = "arithmetic"
     measures: tuple[str, ...] = ("held out",)
 
-    def _questions(self) -> tuple[dict[str, str], dict[str, str]]:
-        """{question: level} of the pool, and of what is held out."""
+    def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
+        """{text: level} of the pool, and of what is held out."""
         generator = random.Random(7)
         parts: list[dict[str, str]] = []
         for size in (self.pool, self.held_out):
@@ -182,17 +181,17 @@ class Arithmetic:
             levels = list(_LEVELS)
             while len(part) < size:
                 level = levels[len(part) % len(levels)]
-                text = question(level, generator)
+                text = prompt_text(level, generator)
                 if not any(text in other for other in [*parts, part]):
                     part[text] = level
             parts.append(part)
         return parts[0], parts[1]
 
     def prompts(self) -> list[vade.Prompt]:
-        """The pool; a prompt's row is its question."""
+        """The pool; the row of a prompt is a list of its text."""
         return [
             vade.Prompt(text.replace(" ", ""), [text], {"level": level})
-            for text, level in self._questions()[0].items()
+            for text, level in self._texts()[0].items()
         ]
 
     def new_policy(self, seed: int) -> nn.Module:
@@ -201,15 +200,15 @@ class Arithmetic:
         return Transformer(self.width, self.layers, self.heads)
 
     def warm_start(self, policy: nn.Module, seed: int, steps: int) -> None:
-        """Learns from 256 random questions a step, none of them held out."""
+        """Learns from 256 random prompts a step, none of them held out."""
         generator = random.Random(seed)
-        held_out = self._questions()[1]
+        held_out = self._texts()[1]
         optimizer = torch.optim.Adam(policy.parameters(), lr=1e-3)
         levels = list(_LEVELS)
         for _ in range(steps):
             texts: list[str] = []
             while len(texts) < 256:
-                text = question(generator.choice(levels), generator)
+                text = prompt_text(generator.choice(levels), generator)
                 if text not in held_out:
                     texts.append(text)
             answers = torch.tensor(
@@ -258,8 +257,8 @@ class Arithmetic:
         return chances.masked_fill(after_end, 0).sum(1).view(-1, count)
 
     def validate(self, policy: nn.Module, seed: int) -> dict[str, float]:
-        """Pass rates of held-out questions, of 4 rollouts each."""
-        held_out = self._questions()[1]
+        """Pass rates of held-out prompts, of 4 rollouts each."""
+        held_out = self._texts()[1]
         with torch.no_grad():
             _, rewards = self.roll_out(
                 policy, [[text] for text in held_out], 4, seeded(seed)
@@ -273,4 +272,4 @@ class Arithmetic:
 
 
 if __name__ == "__main__":
-    main(Arithmetic(), __doc__, sys.argv[1:], DEFAULTS)
+    main(lambda options: Arithmetic(), Arithmetic.name, __doc__, _DEFAULTS)

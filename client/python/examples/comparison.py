@@ -9,7 +9,7 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,27 @@ _WARM_START_SEED = 100
 
 
 def main(
-    task: Task,
+    make_task: Callable[[argparse.Namespace], Task],
+    name: str,
     description: str | None,
-    arguments: Sequence[str],
     defaults: Settings,
+    own: argparse.ArgumentParser | None = None,
 ) -> None:
-    """The command line of an example: trains, writes, prints the table."""
-    options = _parser(task, description, defaults).parse_args(arguments)
-    _check(options)
+    """The command line of an example: trains, writes, prints the table.
+
+    Args:
+        make_task: Of the options.
+        name: The task's.
+        description: For --help.
+        own: Flags of this example alone; made with add_help=False.
+    """
+    parents = [] if own is None else [own]
+    parser = _parser(name, description, defaults, parents)
+    options = parser.parse_args()
+    problem = _problem(options)
+    if problem:
+        parser.error(problem)
+    task = make_task(options)
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     settings = Settings(
@@ -69,10 +82,14 @@ def main(
 
 
 def _parser(
-    task: Task, description: str | None, defaults: Settings
+    name: str,
+    description: str | None,
+    defaults: Settings,
+    parents: Sequence[argparse.ArgumentParser],
 ) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description,
+        parents=parents,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
@@ -105,14 +122,14 @@ def _parser(
     add(
         "--out",
         type=Path,
-        default=Path(f"{task.name}-results"),
+        default=Path(f"{name}-results"),
         help="folder; results of earlier runs in it join the table",
     )
     return parser
 
 
-def _check(options: argparse.Namespace) -> None:
-    """Ends the program if an option makes no sense."""
+def _problem(options: argparse.Namespace) -> str:
+    """What is wrong with the options; "": nothing."""
     least = {
         "rollouts": 1,
         "batch_size": 1,
@@ -125,16 +142,16 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value < bound:
             flag = "--" + name.replace("_", "-")
-            sys.exit(f"{flag}: give {bound} or more; got {value}")
+            return f"{flag}: give {bound} or more; got {value}"
     if not options.learning_rate > 0:
-        sys.exit(
-            f"--learning-rate: give more than 0; got {options.learning_rate}"
-        )
+        given = options.learning_rate
+        return f"--learning-rate: give more than 0; got {given}"
     if options.workers > options.group_size:
-        sys.exit(
+        return (
             f"--workers: workers share each group of {options.group_size} "
             f"rollouts, so give at most that many; got {options.workers}"
         )
+    return ""
 
 
 def _warm_start(task: Task, settings: Settings) -> dict[str, torch.Tensor]:

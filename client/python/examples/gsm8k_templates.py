@@ -22,7 +22,6 @@ import itertools
 import json
 import random
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +49,8 @@ _NUMBER_WORDS = {
     **dict(third=3, triple=3, thrice=3, quarter=4),
 }
 _TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?|[a-z]+|[$%?]")
+
+_SOURCE = "github.com/openai/grade-school-math, grade_school_math/data"
 
 Row = dict[str, str]
 
@@ -183,39 +184,58 @@ class ExpressionPolicy(nn.Module):
         operator = torch.full((len(values),), _START)
         taken: list[Tensor] = []
         for step in range(1 + _OPERATORS):
+            given = None if actions is None else actions[:, 2 * step :]
             if step > 0:
-                logits = self._next_operator(state)
-                # Without a number left, and after a stop, all is over.
+                # After a stop, and without a number left, all is over.
                 over = (operator == _STOP) | ~free.any(1)
-                closed = torch.zeros_like(logits, dtype=torch.bool)
-                closed[:, _STOP + 1 :] = over[:, None]
-                given = None if actions is None else actions[:, 2 * step]
-                operator, log = _choose(logits, closed, given, generator)
+                operator, log = self._draw_operator(
+                    state, over, given, generator
+                )
                 total = total + log
-            goes_on = operator != _STOP
-            query = self._next_number(
-                torch.cat([state, self._operators(operator)], 1)
+            meaning = self._operators(operator)
+            place, log = self._draw_number(
+                torch.cat([state, meaning], 1), numbers, free, given, generator
             )
-            logits = torch.einsum("rw,rnw->rn", query, numbers)
-            given = None if actions is None else actions[:, 2 * step + 1]
-            closed = ~free & free.any(1, keepdim=True)
-            place, log = _choose(logits, closed, given, generator)
+            goes_on = operator != _STOP
             total = total + log * goes_on
             place = place * goes_on
             number = values.gather(1, place[:, None]).squeeze(1)
-            if step == 0:
-                result = number
-            else:
-                result = apply(operator, result, number)
+            result = apply(operator, result, number) if step else number
             chosen = nn.functional.one_hot(place, _MOST_NUMBERS).bool()
             free = free & ~(chosen & goes_on[:, None])
-            meaning = numbers[torch.arange(len(place)), place]
-            seen = [meaning, self._operators(operator)]
-            state = self._state(
-                torch.cat([*seen, _magnitude(result)[:, None]], 1), state
-            )
+            number_meaning = numbers[torch.arange(len(place)), place]
+            seen = [number_meaning, meaning, _magnitude(result)[:, None]]
+            state = self._state(torch.cat(seen, 1), state)
             taken += [operator, place]
         return torch.stack(taken, 1), total, result
+
+    def _draw_operator(
+        self,
+        state: Tensor,
+        over: Tensor,
+        given: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, Tensor]:
+        """The next operator: where it is over, only _STOP is one."""
+        logits = self._next_operator(state)
+        closed = torch.zeros_like(logits, dtype=torch.bool)
+        closed[:, _STOP + 1 :] = over[:, None]
+        wanted = None if given is None else given[:, 0]
+        return _choose(logits, closed, wanted, generator)
+
+    def _draw_number(
+        self,
+        state: Tensor,
+        numbers: Tensor,
+        free: Tensor,
+        given: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> tuple[Tensor, Tensor]:
+        """The next number's place, of those that are free, if any is."""
+        logits = torch.einsum("rw,rnw->rn", self._next_number(state), numbers)
+        closed = ~free & free.any(1, keepdim=True)
+        wanted = None if given is None else given[:, 1]
+        return _choose(logits, closed, wanted, generator)
 
 
 def _choose(
@@ -282,11 +302,7 @@ class Gsm8k:
 
     def _part(self, start: int, size: int) -> list[tuple[int, Row]]:
         """Lines and rows of one part of the file, in a seeded order."""
-        rows = [
-            (line, row)
-            for line, row in enumerate(_cached_questions(self.path), 1)
-            if 2 <= _number_count(row["question"]) <= _MOST_NUMBERS
-        ]
+        rows = _shuffled(self.path)
         needed = self.pool + self.held_out
         if len(rows) < needed:
             raise ValueError(
@@ -294,7 +310,6 @@ class Gsm8k:
                 f"numbers are needed; it has {len(rows)}; give the whole of "
                 "train.jsonl"
             )
-        random.Random(7).shuffle(rows)
         return rows[start : start + size]
 
     def prompts(self) -> list[vade.Prompt]:
@@ -382,29 +397,46 @@ def _steps(row: Row) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _cached_questions(path: Path) -> list[Row]:
-    return read_questions(path)
+def _shuffled(path: Path) -> list[tuple[int, Row]]:
+    """Lines and rows of all prompts that are taken, in a seeded order."""
+    rows = [
+        (line, row)
+        for line, row in enumerate(read_questions(path), 1)
+        if 2 <= _number_count(row["question"]) <= _MOST_NUMBERS
+    ]
+    random.Random(7).shuffle(rows)
+    return rows
+
+
+def _existing_file(text: str) -> Path:
+    """For argparse: a path of a file that is there."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(
+            f"give train.jsonl of GSM8K ({_SOURCE}); there is no file {text}"
+        )
+    return path
 
 
 def _start() -> None:
-    """Takes the file from the command line; the rest is `main`'s."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--prompts-file", type=Path)
-    own, rest = parser.parse_known_args()
-    helps = {"-h", "--help"} & set(rest)
-    if not helps and (
-        own.prompts_file is None or not own.prompts_file.exists()
-    ):
-        sys.exit(
-            "--prompts-file: give train.jsonl of GSM8K "
-            "(github.com/openai/grade-school-math, grade_school_math/data); "
-            f"got {own.prompts_file}"
-        )
+    """Reads the flag of this example; the others are `main`'s."""
+    own = argparse.ArgumentParser(add_help=False)
+    own.add_argument(
+        "--prompts-file",
+        type=_existing_file,
+        required=True,
+        help=f"train.jsonl of GSM8K, of {_SOURCE}",
+    )
     defaults = Settings(
         rollouts=40_000, learning_rate=1e-3, validation_interval=10
     )
-    path = own.prompts_file or Path("train.jsonl")
-    main(Gsm8k(path), __doc__, rest, defaults)
+    main(
+        lambda options: Gsm8k(options.prompts_file),
+        Gsm8k.name,
+        __doc__,
+        defaults,
+        own,
+    )
 
 
 if __name__ == "__main__":

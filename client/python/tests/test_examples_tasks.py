@@ -100,7 +100,7 @@ def test_reading_on_gives_the_logits_of_reading_all() -> None:
 
 
 def test_nothing_held_out_is_in_the_pool() -> None:
-    pool, held_out = Arithmetic()._questions()
+    pool, held_out = Arithmetic()._texts()
     assert (len(pool), len(held_out)) == (2000, 400)
     assert not pool.keys() & held_out.keys()
     assert len({prompt.id for prompt in Arithmetic().prompts()}) == 2000
@@ -257,14 +257,14 @@ def test_the_gsm8k_example_runs(tmp_path: Path) -> None:
     [
         (["arithmetic_grpo.py", "--group-size", "1"], "--group-size: give 2"),
         (["arithmetic_grpo.py", "--workers", "9"], "--workers: workers share"),
-        (["gsm8k_templates.py"], "--prompts-file: give train.jsonl of GSM8K"),
+        (["gsm8k_templates.py"], "required: --prompts-file"),
         (
             ["gsm8k_templates.py", "--prompts-file", "/nowhere/train.jsonl"],
-            "got /nowhere/train.jsonl",
+            "give train.jsonl of GSM8K",
         ),
     ],
 )
 def test_wrong_options_are_refused(arguments: list[str], text: str) -> None:
     done = run_example(*arguments)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert text in done.stderr
