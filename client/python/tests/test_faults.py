@@ -276,6 +276,29 @@ def test_a_fork_waits_for_calls_of_other_threads(run):
     assert run.info().batch_count == 5
 
 
+def test_a_client_that_is_forgotten_does_not_spoil_later_forks(server, run):
+    program = f"""
+import gc, os, vade
+for _ in range(3):
+    client = vade.Client({server.address!r})
+    client.run({run.id!r}).info()
+    del client
+gc.collect()
+child = os.fork()
+if child == 0:
+    vade.Client({server.address!r}).run({run.id!r}).info()
+    os._exit(0)
+print("child:", os.waitpid(child, 0)[1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "child: 0\n", done.stderr
+
+
 @pytest.mark.parametrize(
     ("first", "match"),
     [
