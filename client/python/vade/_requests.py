@@ -100,6 +100,25 @@ _NUMBERS = (
 )
 
 
+#: The settings of a new run, as `create_run` names them.
+RUN_SETTINGS = (
+    "policy",
+    "group_size",
+    "seed",
+    "reward_rule",
+    "display_name",
+    "selected_decay",
+    "unselected_decay",
+    "reference_batch_size",
+    "cooldown",
+    "target_pass_rate",
+    "lease_ttl",
+    "starting_evidence",
+    "retained_deals",
+    "retention_age",
+)
+
+
 def run_settings(settings: Mapping[str, Any]) -> tuple[run_pb2.Run, list[str]]:
     """The settings that are not None, and their names."""
     run = run_pb2.Run()

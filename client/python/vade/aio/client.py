@@ -11,6 +11,7 @@ from vade._core import Settings
 from vade.aio._driver import Driver
 from vade._outages import replay_all
 from vade._plans import create_run, run_info, runs_page
+from vade._requests import RUN_SETTINGS
 from vade.outage import OutageStats
 from vade.records import Policy, RewardRange, RewardThreshold, RunInfo
 from vade.records import StartingEvidence
@@ -93,22 +94,8 @@ class Client:
         timeout: options.Duration | None = None,
     ) -> Run:
         """See `vade.Client.create_run`."""
-        settings = dict(
-            policy=policy,
-            group_size=group_size,
-            seed=seed,
-            reward_rule=reward_rule,
-            display_name=display_name,
-            selected_decay=selected_decay,
-            unselected_decay=unselected_decay,
-            reference_batch_size=reference_batch_size,
-            cooldown=cooldown,
-            target_pass_rate=target_pass_rate,
-            lease_ttl=lease_ttl,
-            starting_evidence=starting_evidence,
-            retained_deals=retained_deals,
-            retention_age=retention_age,
-        )
+        given = locals()
+        settings = {name: given[name] for name in RUN_SETTINGS}
         core = self._driver.core
         plan = create_run(core, run_id, settings, exist_ok, timeout)
         return Run(self, await self._driver.run(plan))
