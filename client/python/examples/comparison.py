@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import os
 import statistics
@@ -76,9 +77,11 @@ def main(
                 _write(result, options.out)
     results = read_results(options.out, task.name)
     print(table(results))
-    picture = options.out / f"{task.name}.png"
-    plot_curves(results, picture)
-    print(f"\nresults and plots: {picture.parent}")
+    if importlib.util.find_spec("matplotlib") is None:
+        _say("no plots: matplotlib is not installed")
+    else:
+        plot_curves(results, options.out / f"{task.name}.png")
+    print(f"\nresults: {options.out}")
 
 
 def _parser(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import matplotlib  # type: ignore[import]
 import numpy as np
 
 from training import SAMPLERS, Point, Result
@@ -32,7 +31,13 @@ def value_at(
 
 
 def plot_curves(results: Sequence[Result], path: Path) -> None:
-    """Writes a PNG: three plots, one line a sampler, the mean over seeds."""
+    """Writes a PNG: three plots, one line a sampler, the mean over seeds.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    import matplotlib  # type: ignore[import]
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

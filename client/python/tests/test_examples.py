@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch", reason="the examples need PyTorch")
-pytest.importorskip("matplotlib", reason="the examples plot")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 

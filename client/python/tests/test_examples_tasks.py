@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import subprocess
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 
 torch = pytest.importorskip("torch", reason="the examples need PyTorch")
-pytest.importorskip("matplotlib", reason="the examples plot")
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -231,7 +231,11 @@ def check_output(
         assert f"| {sampler} |" in done.stdout
         one = json.loads((folder / f"{task}-{sampler}-1.json").read_text())
         assert one["points"][-1]["rollouts"] >= 64
-    assert (folder / f"{task}.png").read_bytes().startswith(b"\x89PNG")
+    if importlib.util.find_spec("matplotlib") is None:
+        assert "no plots: matplotlib is not installed" in done.stderr
+    else:
+        picture = (folder / f"{task}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
 
 
 def test_the_arithmetic_example_runs(tmp_path: Path) -> None:
