@@ -39,15 +39,18 @@ def step_of(rows):
     return step
 
 
+PERSISTENT = {
+    "num_workers": 2,
+    "persistent_workers": True,
+    "prefetch_factor": 3,
+}
+# Workers of a stream are spawned, which takes seconds.
 LOADERS = [
-    (kind, options)
-    for kind in ("sampler", "stream")
-    for options in (
-        {},
-        {"num_workers": 2},
-        {"num_workers": 2, "persistent_workers": True, "prefetch_factor": 3},
-        {"num_workers": 1, "multiprocessing_context": "spawn"},
-    )
+    ("sampler", {}),
+    ("sampler", {"num_workers": 2}),
+    ("sampler", PERSISTENT),
+    ("stream", {}),
+    ("stream", PERSISTENT),
 ]
 
 
@@ -94,8 +97,10 @@ def test_what_was_prefetched_comes_out_after_a_break(new_run, kind, options):
     assert loader.state_dict()["step"] == 6
 
 
-@pytest.mark.parametrize("kind", ["sampler", "stream"])
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize(
+    ("kind", "workers"),
+    [("sampler", 0), ("sampler", 2), ("stream", 0), ("stream", 1)],
+)
 def test_a_state_leaves_out_what_was_only_prefetched(new_run, kind, workers):
     run = new_run(group_size=2)
     first = make_loader(run, kind, num_workers=workers)
@@ -227,12 +232,33 @@ def test_a_state_of_something_else_is_refused(run, change, match):
 
 
 def test_too_much_prefetch_says_so(run):
-    sampler = vade.torch.BatchSampler(run, 40, ids=IDS, max_wait=0.1)
-    loader = vade.torch.DataLoader(
-        vade.torch.PromptDataset(ROWS), batch_sampler=sampler, num_workers=2
-    )
+    sampler = iter(vade.torch.BatchSampler(run, 40, ids=IDS, max_wait=0.1))
+    next(sampler)
+    next(sampler)
     with pytest.raises(vade.NotEnoughEligible, match="prefetch fewer"):
-        next(iter(loader))
+        next(sampler)
+
+
+def test_spawned_workers_and_no_forked_ones_read_a_stream(run):
+    stream = vade.torch.PromptStream(run, 5, rows=ROWS, ids=IDS, steps=3)
+    forked = torch.utils.data.DataLoader(
+        stream,
+        batch_size=None,
+        num_workers=1,
+        multiprocessing_context="fork",
+    )
+    with pytest.raises(vade.FailedPrecondition, match="give 'spawn'"):
+        next(iter(forked))
+    # One of torch's own, over two epochs: it has no state, but goes on.
+    spawned = torch.utils.data.DataLoader(
+        stream,
+        batch_size=None,
+        num_workers=1,
+        multiprocessing_context="spawn",
+        persistent_workers=True,
+    )
+    steps = [step_of(rows) for _ in range(2) for rows in spawned]
+    assert steps == list(range(6))
 
 
 def test_a_prompt_that_the_dataset_lacks_is_named(run):

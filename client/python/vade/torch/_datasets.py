@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from vade._checks import LabelFilter, integer
 from vade.adapters._core import Deal, Steps, row_index
 from vade.adapters._rewards import DealtGroup, report_groups
-from vade.errors import refuse
+from vade.errors import FailedPrecondition, refuse
 from vade.options import Duration
 from vade.records import GroupReport, ReportResult
 from vade.run import Run
@@ -73,7 +74,10 @@ class PromptStream(IterableDataset[Any]):
     """An iterable dataset of lists of rows: one list a step.
 
     For `DataLoader(stream, batch_size=None)`. With workers, each of them asks
-    the server itself for every n-th step; steps come out in their order. How
+    the server itself for every n-th step; steps come out in their order.
+    Workers must be spawned, which `vade.torch.DataLoader` sees to: gRPC loses
+    calls now and then in a process that was forked from one that used it.
+    How
     far sampling runs ahead of the rewards then depends on time, so batches do
     not replay from the seed as those of a `BatchSampler` do; those that were
     dealt are dealt again to a resumed trainer all the same.
@@ -125,6 +129,11 @@ class PromptStream(IterableDataset[Any]):
         self._sought: Any = torch.zeros(2, dtype=torch.int64)
         self._sought.share_memory_()
         self._seen = 0
+        self._pid = os.getpid()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._pid = os.getpid()
 
     @property
     def steps(self) -> Steps:
@@ -142,7 +151,17 @@ class PromptStream(IterableDataset[Any]):
         return self._epoch_steps
 
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
-        """Goes on at the step that is next, up to the end of its epoch."""
+        """Goes on at the step that is next, up to the end of its epoch.
+
+        Raises:
+            FailedPrecondition: In a worker that was forked.
+        """
+        if self._pid != os.getpid():
+            raise FailedPrecondition(
+                "multiprocessing_context: give 'spawn'; a PromptStream cannot "
+                "be read in a forked worker. vade.torch.DataLoader does so",
+                reason="FORKED_WORKER",
+            )
         calls, step = self._sought.tolist()
         if calls != self._seen:
             self._seen, self._steps.next_step = calls, step
