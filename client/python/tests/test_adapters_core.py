@@ -40,6 +40,24 @@ def test_a_queue_hands_out_each_deal_once_whatever_is_asked_for(run):
     assert run.stats().batch_count == 3
 
 
+def test_threads_that_share_a_queue_get_each_deal_once(new_run):
+    run = new_run(prompts=400)
+    queue = DealQueue(Steps(run, 8))
+    taken = []
+
+    def take():
+        for count in (1, 2, 3) * 8:
+            taken.extend(keys(queue.take(count)))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(taken) == len(set(taken)) == 4 * 48
+    assert run.stats().batch_count == 24
+
+
 def test_what_is_given_back_comes_first(run):
     queue = DealQueue(Steps(run, 4), IDS)
     first = queue.take(3)
