@@ -22,7 +22,8 @@ constexpr char kRoot[] = VADE_SOURCE_DIR;
 // What is built or kept beside the sources.
 bool IsSkippedFolder(const std::string& name) {
   return StartsWith(name, "build") || name == "vade-data" ||
-         name == "__pycache__" || EndsWith(name, ".egg-info") ||
+         name == "__pycache__" || name == "_proto" ||
+         EndsWith(name, ".egg-info") ||
          (name.size() > 1 && name[0] == '.' && name != ".ci");
 }
 
