@@ -84,7 +84,6 @@ class Driver:
         # A parent's connection: closing it here would disturb the parent's.
         self._foreign: list[Connection] = []
         self._pid = os.getpid()
-        _fork.GATE.add_driver(self)
 
     def connection(self) -> Connection:
         """The connection of this process."""

@@ -17,7 +17,6 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from vade.errors import FailedPrecondition
 
@@ -47,13 +46,6 @@ def _turn_on() -> bool:
     return os.environ.get(_VARIABLE, "0").lower() in _ON
 
 
-class Closable(Protocol):
-    """What has a connection; `close` must be allowed at any time."""
-
-    def close(self) -> None:
-        """Ends the connection; a later call makes a new one."""
-
-
 class ForkGate:
     """Counts calls in flight; one for the process."""
 
@@ -69,7 +61,6 @@ class ForkGate:
         self._async_connections: weakref.WeakSet[object] = weakref.WeakSet()
         # When a connection failed the last time.
         self._lost = -_SETTLE_SECONDS
-        self._drivers: weakref.WeakSet[Closable] = weakref.WeakSet()
 
     def check(self) -> None:
         """Raises in a child in which gRPC would hang."""
@@ -107,23 +98,15 @@ class ForkGate:
         # Its threads take a moment to end.
         self.lost_connection()
 
-    def add_driver(self, driver: Closable) -> None:
-        """Notes whose connection is to be closed before a fork."""
-        with self._condition:
-            self._drivers.add(driver)
-
     def before_fork(self) -> None:
-        """Holds new calls back, waits for those in flight, and closes the
-        connections: what is open then may keep gRPC from starting afresh in
-        the child. Both sides connect anew at their next call."""
+        """Holds new calls back, and waits for those in flight and for what
+        gRPC's own threads are about. Connections stay open: the parent goes on
+        with them, and gRPC closes them in the child."""
         with self._condition:
             self._forking = True
             quiet = self._condition.wait_for(
                 lambda: self._in_flight == 0, _HOLD_SECONDS
             )
-            drivers = list(self._drivers) if quiet else []
-        for driver in drivers:
-            driver.close()
         if self._async_connections:
             _LOG.error(
                 "this process forks while a vade.aio.Client is connected: "
