@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 
@@ -237,6 +238,22 @@ def test_too_much_prefetch_says_so(run):
     next(sampler)
     with pytest.raises(vade.NotEnoughEligible, match="prefetch fewer"):
         next(sampler)
+
+
+def test_an_error_of_the_sampler_leaves_no_workers_behind(run):
+    sampler = vade.torch.BatchSampler(run, 40, ids=IDS, max_wait=0)
+    data = vade.torch.PromptDataset(ROWS)
+    options = dict(num_workers=1, prefetch_factor=3)
+    loader = vade.torch.DataLoader(data, batch_sampler=sampler, **options)
+    gc.disable()
+    try:
+        with pytest.raises(vade.NotEnoughEligible) as caught:
+            next(iter(loader))
+        del caught
+        kinds = {type(found).__name__ for found in gc.get_objects()}
+    finally:
+        gc.enable()
+    assert "_MultiProcessingDataLoaderIter" not in kinds
 
 
 def test_spawned_workers_and_no_forked_ones_read_a_stream(run):
