@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
 
@@ -239,7 +240,23 @@ def test_too_much_prefetch_says_so(run):
         next(sampler)
 
 
-def test_spawned_workers_and_no_forked_ones_read_a_stream(run):
+def test_an_error_of_the_sampler_leaves_no_workers_behind(run):
+    sampler = vade.torch.BatchSampler(run, 40, ids=IDS, max_wait=0)
+    data = vade.torch.PromptDataset(ROWS)
+    options = dict(num_workers=1, prefetch_factor=3)
+    loader = vade.torch.DataLoader(data, batch_sampler=sampler, **options)
+    gc.disable()
+    try:
+        with pytest.raises(vade.NotEnoughEligible) as caught:
+            next(iter(loader))
+        del caught
+        kinds = {type(found).__name__ for found in gc.get_objects()}
+    finally:
+        gc.enable()
+    assert "_MultiProcessingDataLoaderIter" not in kinds
+
+
+def test_only_a_loader_that_knows_the_step_reads_a_stream_with_workers(run):
     stream = vade.torch.PromptStream(run, 5, rows=ROWS, ids=IDS, steps=3)
     forked = torch.utils.data.DataLoader(
         stream,
@@ -249,15 +266,17 @@ def test_spawned_workers_and_no_forked_ones_read_a_stream(run):
     )
     with pytest.raises(vade.FailedPrecondition, match="give 'spawn'"):
         next(iter(forked))
-    # One of torch's own, over two epochs: it has no state, but goes on.
     spawned = torch.utils.data.DataLoader(
         stream,
         batch_size=None,
         num_workers=1,
         multiprocessing_context="spawn",
-        persistent_workers=True,
     )
-    steps = [step_of(rows) for _ in range(2) for rows in spawned]
+    with pytest.raises(vade.FailedPrecondition, match="vade.torch.DataLoader"):
+        next(iter(spawned))
+    # One of torch's own, over two epochs: it has no state, but goes on.
+    plain = torch.utils.data.DataLoader(stream, batch_size=None)
+    steps = [step_of(rows) for _ in range(2) for rows in plain]
     assert steps == list(range(6))
 
 

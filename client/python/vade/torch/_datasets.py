@@ -123,8 +123,8 @@ class PromptStream(IterableDataset[Any]):
             payloads=rows is None,
             restart_ok=restart_ok,
         )
-        # How often `seek` was called, and the step it named: workers that
-        # outlive an iteration read here where the next one begins.
+        # How often `seek` was called, and the step it named: workers read
+        # here where an iteration begins.
         # torch has no types for some of its methods.
         self._sought: Any = torch.zeros(2, dtype=torch.int64)
         self._sought.share_memory_()
@@ -154,18 +154,14 @@ class PromptStream(IterableDataset[Any]):
         """Goes on at the step that is next, up to the end of its epoch.
 
         Raises:
-            FailedPrecondition: In a worker that was forked.
+            FailedPrecondition: In a worker that was forked, or of a loader
+                other than `vade.torch.DataLoader`.
         """
-        if self._pid != os.getpid():
-            raise FailedPrecondition(
-                "multiprocessing_context: give 'spawn'; a PromptStream cannot "
-                "be read in a forked worker. vade.torch.DataLoader does so",
-                reason="FORKED_WORKER",
-            )
         calls, step = self._sought.tolist()
+        worker: Any = get_worker_info()  # type: ignore[no-untyped-call]
+        self._check_worker(worker is not None, calls)
         if calls != self._seen:
             self._seen, self._steps.next_step = calls, step
-        worker: Any = get_worker_info()  # type: ignore[no-untyped-call]
         place, workers = 0, 1
         if worker is not None:
             place, workers = worker.id, worker.num_workers
@@ -181,6 +177,21 @@ class PromptStream(IterableDataset[Any]):
             yield [_row(self._rows, deal) for deal in deals]
         if end is not None:
             self._steps.next_step = end
+
+    def _check_worker(self, in_worker: bool, calls: int) -> None:
+        if self._pid != os.getpid():
+            raise FailedPrecondition(
+                "multiprocessing_context: give 'spawn'; a PromptStream cannot "
+                "be read in a forked worker. vade.torch.DataLoader does so",
+                reason="FORKED_WORKER",
+            )
+        if in_worker and calls == 0:
+            # Nobody else tells a worker's copy where the second epoch begins.
+            raise FailedPrecondition(
+                "loader: read a PromptStream with workers through "
+                "vade.torch.DataLoader, or with num_workers=0",
+                reason="LOADER_WITHOUT_STATE",
+            )
 
     def seek(self, step: int) -> None:
         """The next iteration begins at `step`, in workers too."""
@@ -204,7 +215,6 @@ class PromptStream(IterableDataset[Any]):
             InvalidArgument: It is of another run, prefix or batch size.
         """
         self._steps.load_state_dict(state)
-        self.seek(self._steps.next_step)
 
 
 def _column(rows: Any, name: str) -> list[Any]:

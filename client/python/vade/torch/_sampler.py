@@ -10,7 +10,7 @@ from torch.utils.data import Sampler
 
 from vade._checks import LabelFilter, integer
 from vade.adapters._core import Deal, Steps, row_index
-from vade.errors import refuse
+from vade.errors import Error, refuse
 from vade.options import Duration
 from vade.run import Run
 
@@ -91,7 +91,13 @@ class BatchSampler(Sampler[Any]):
         end = epoch_end(self._steps.next_step, self._epoch_steps)
         while end is None or self._steps.next_step < end:
             step = self._steps.next_step
-            deals = self._steps.deals(step, self._rows)
+            try:
+                deals = self._steps.deals(step, self._rows)
+            except Error as error:
+                # Frames of the call refer to the error, and the error to
+                # them and to the loader's: a circle in which a loader's
+                # workers would be left waiting.
+                raise error.with_traceback(None)
             self._steps.next_step = step + 1
             yield deals
 
