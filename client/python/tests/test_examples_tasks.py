@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import vade
+
 torch = pytest.importorskip("torch", reason="the examples need PyTorch")
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -212,7 +214,7 @@ def test_results_of_other_settings_are_refused(tmp_path: Path) -> None:
 
 
 def run_example(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    package = str(EXAMPLES.parent)
+    package = str(Path(vade.__file__).resolve().parent.parent)
     paths = [package, os.environ.get("PYTHONPATH", "")]
     return subprocess.run(
         [sys.executable, str(EXAMPLES / name), *arguments],

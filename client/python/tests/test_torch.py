@@ -45,7 +45,7 @@ PERSISTENT = {
     "persistent_workers": True,
     "prefetch_factor": 3,
 }
-# Workers of a stream are spawned, which takes seconds.
+# Workers are spawned, which takes seconds.
 LOADERS = [
     ("sampler", {}),
     ("sampler", {"num_workers": 2}),

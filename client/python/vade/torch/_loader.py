@@ -20,8 +20,9 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
     Its arguments are torch's: either a dataset with
     `batch_sampler=vade.torch.BatchSampler(...)`, or a `PromptStream` with
     `batch_size=None`. Any number of workers, any prefetch, persistent or not.
-    Workers of a PromptStream are spawned unless `multiprocessing_context` says
-    otherwise: the script needs its `if __name__ == "__main__"`.
+    Workers are spawned unless `multiprocessing_context` says otherwise, since
+    gRPC may end a process that is forked while it is busy: the script needs
+    its `if __name__ == "__main__"`, and what workers get is pickled.
 
     What was prefetched and not consumed is not lost: an iteration that was
     left goes on at the first batch that had not come out, in this process as
@@ -29,7 +30,7 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
     """
 
     def __init__(self, dataset: Any, **arguments: Any) -> None:
-        if isinstance(dataset, PromptStream) and arguments.get("num_workers"):
+        if arguments.get("num_workers"):
             if arguments.get("multiprocessing_context") is None:
                 arguments["multiprocessing_context"] = "spawn"
         super().__init__(dataset, **arguments)
