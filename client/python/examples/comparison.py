@@ -50,15 +50,14 @@ def main(
         parser.error(problem)
     task = make_task(options)
     torch.set_num_threads(1)
+    settings = _settings(options)
+    earlier = read_results(options.out, name)
+    if earlier and earlier[0].settings != settings:
+        parser.error(
+            f"--out: {options.out} has results of {earlier[0].settings}, "
+            "which cannot be compared; give another folder"
+        )
     options.out.mkdir(parents=True, exist_ok=True)
-    settings = Settings(
-        rollouts=options.rollouts,
-        batch_size=options.batch_size,
-        group_size=options.group_size,
-        learning_rate=options.learning_rate,
-        validation_interval=options.validation_interval,
-        warm_start_steps=options.warm_start_steps,
-    )
     with contextlib.ExitStack() as stack:
         address = options.address
         if address is None:
@@ -129,6 +128,18 @@ def _parser(
         help="folder; results of earlier runs in it join the table",
     )
     return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Of the options; results are compared only where these are equal."""
+    return Settings(
+        rollouts=options.rollouts,
+        batch_size=options.batch_size,
+        group_size=options.group_size,
+        learning_rate=options.learning_rate,
+        validation_interval=options.validation_interval,
+        warm_start_steps=options.warm_start_steps,
+    )
 
 
 def _problem(options: argparse.Namespace) -> str:

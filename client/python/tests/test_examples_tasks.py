@@ -258,6 +258,16 @@ def test_the_gsm8k_example_runs(tmp_path: Path) -> None:
     check_output(done, tmp_path, "gsm8k")
 
 
+def test_a_folder_of_other_results_is_refused_at_once(tmp_path: Path) -> None:
+    one = dataclasses.replace(result("vade", 1, 0.4), task="arithmetic")
+    path = tmp_path / "arithmetic-vade-1.json"
+    path.write_text(json.dumps(dataclasses.asdict(one)))
+    done = run_example("arithmetic_grpo.py", *_TINY, "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert "cannot be compared; give another folder" in done.stderr
+    assert "warm start" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
