@@ -43,10 +43,14 @@ std::vector<SourceFile> ReadTree() {
     }
     // Of a worktree, .git is a file that names another folder.
     if (name == ".git") continue;
-    if (!it->is_regular_file() || !IsText(it->path())) continue;
-    std::ifstream in(it->path(), std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(in)),
-                           std::istreambuf_iterator<char>());
+    if (!it->is_regular_file()) continue;
+    // What is no text has no lines, and may be linked to.
+    std::string text;
+    if (IsText(it->path())) {
+      std::ifstream in(it->path(), std::ios::binary);
+      text.assign(std::istreambuf_iterator<char>(in),
+                  std::istreambuf_iterator<char>());
+    }
     files.push_back(
         ParseSource(fs::relative(it->path(), kRoot).generic_string(), text));
   }
