@@ -124,7 +124,7 @@ def section(flags, area, figures, load_before):
         f"{platform.system()} {platform.release()}, Python "
         f"{platform.python_version()}",
         f"- load before: {load_before:.1f}, after: {os.getloadavg()[0]:.1f} "
-        "(this area included)", *warning, "", *table(figures)])
+        "(our own included)", *warning, "", *table(figures)])
 
 
 def page(measured, before):
@@ -157,9 +157,10 @@ def main():
     parser.add_argument("words", nargs="*", help="of the caller, for the page")
     flags = parser.parse_args()
     end_on_signals()
+    # Before the first area: what comes later is partly our own.
+    load_before = os.getloadavg()[0]
     measured, failed = {}, False
     for area in flags.only.split(","):
-        load_before = os.getloadavg()[0]
         figures = []
         for command in commands(flags)[area]:
             more = run(command)
