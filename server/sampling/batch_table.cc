@@ -26,7 +26,8 @@ std::optional<BatchId> ParseBatchId(const std::string& text) {
 Batch::Batch(storage::BatchRecord dealt)
     : record(std::move(dealt)),
       groups(record.entries.size()),
-      places(record.entries.size(), GroupPlace::kNowhere) {
+      places(record.entries.size(), GroupPlace::kNowhere),
+      is_changed(record.entries.size()) {
   lease.ttl_us = record.lease_ttl_us;
   lease.expire_time_us = record.lease_expire_time_us;
 }

@@ -32,11 +32,11 @@ struct Batch {
   std::vector<storage::GroupRecord> groups;  // one for each entry
   uint32_t in_flight = 0;                    // groups
 
-  // For the records in the store: where each group is, which of them changed
-  // since, and whether the lease did. `changed` is empty if none did.
+  // For the records in the store: where each group is, the positions of those
+  // that changed since, each once and marked, and whether the lease did.
   std::vector<GroupPlace> places;
-  std::vector<bool> changed;
-  uint32_t changed_count = 0;
+  std::vector<uint32_t> changed;
+  std::vector<bool> is_changed;
   bool lease_changed = false;
 
   uint64_t sequence() const { return record.sequence; }

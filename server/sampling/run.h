@@ -232,6 +232,7 @@ class Run {
   void FlushRecords();
   void FlushPrompts();
   void FlushGroups(Batch& batch);
+  void FlushTogether(Batch& batch);
   bool KeepsPrompt(const Batch& batch, uint32_t index) const;
   storage::StoredGroup Store(const Batch& batch, uint32_t position) const;
 

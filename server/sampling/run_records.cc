@@ -28,10 +28,9 @@ void Run::TouchPrompt(uint32_t index) {
 
 void Run::TouchGroup(Batch& batch, uint32_t position) {
   progress_dirty_ = true;
-  if (batch.changed.empty()) batch.changed.resize(batch.groups.size());
-  if (batch.changed[position]) return;
-  batch.changed[position] = true;
-  ++batch.changed_count;
+  if (batch.is_changed[position]) return;
+  batch.is_changed[position] = true;
+  batch.changed.push_back(position);
   dirty_batches_.insert(batch.sequence());
 }
 
@@ -86,33 +85,36 @@ void Run::FlushPrompts() {
 }
 
 void Run::FlushGroups(Batch& batch) {
-  const uint32_t size = static_cast<uint32_t>(batch.groups.size());
-  const bool together = uint64_t{batch.changed_count} * 2 >= size;
-  storage::StoredGroups all;
-  if (together) all.groups.resize(size);
-  for (uint32_t i = 0; i < size && batch.changed_count > 0; ++i) {
-    GroupPlace& place = batch.places[i];
-    if (!batch.changed[i] && (!together || place == GroupPlace::kNowhere)) {
-      continue;
-    }
-    std::string key = storage::GroupKey(record_.number, batch.sequence(), i);
-    if (together) {
-      if (place == GroupPlace::kAlone) pending_.Delete(std::move(key));
-      all.groups[i] = Store(batch, i);
-      place = GroupPlace::kTogether;
-    } else {
-      std::string value = storage::Encode(key, Store(batch, i));
-      pending_.Put(std::move(key), std::move(value));
-      place = GroupPlace::kAlone;
+  if (batch.changed.empty()) return;
+  if (batch.changed.size() * 2 >= batch.groups.size()) {
+    FlushTogether(batch);
+  } else {
+    std::sort(batch.changed.begin(), batch.changed.end());
+    for (const uint32_t i : batch.changed) {
+      const std::string key =
+          storage::GroupKey(record_.number, batch.sequence(), i);
+      pending_.Put(key, storage::Encode(key, Store(batch, i)));
+      batch.places[i] = GroupPlace::kAlone;
     }
   }
-  if (together && batch.changed_count > 0) {
-    const std::string key =
-        storage::GroupsKey(record_.number, batch.sequence());
-    pending_.Put(key, storage::Encode(key, all));
-  }
+  for (const uint32_t i : batch.changed) batch.is_changed[i] = false;
   batch.changed.clear();
-  batch.changed_count = 0;
+}
+
+void Run::FlushTogether(Batch& batch) {
+  storage::StoredGroups all;
+  all.groups.resize(batch.groups.size());
+  for (uint32_t i = 0; i < batch.groups.size(); ++i) {
+    GroupPlace& place = batch.places[i];
+    if (place == GroupPlace::kNowhere && !batch.is_changed[i]) continue;
+    if (place == GroupPlace::kAlone) {
+      pending_.Delete(storage::GroupKey(record_.number, batch.sequence(), i));
+    }
+    all.groups[i] = Store(batch, i);
+    place = GroupPlace::kTogether;
+  }
+  const std::string key = storage::GroupsKey(record_.number, batch.sequence());
+  pending_.Put(key, storage::Encode(key, all));
 }
 
 // Whether a group of `batch` is to have the state of its prompt: unless a later
