@@ -25,8 +25,34 @@ absl::Span<const Kernels* const> AvailableKernels() {
   return kAvailable;
 }
 
-size_t PaddedLength(size_t count) {
-  return (count + kKernelStep - 1) / kKernelStep * kKernelStep;
+size_t PaddedLength(size_t count, size_t step) {
+  return (count + step - 1) / step * step;
+}
+
+ScanWindow::ScanWindow(double low, double high, double length, double scale)
+    : low(0),
+      high(1),
+      inverse_low(1),
+      inverse_high(1),
+      inverse_low_rest(1),
+      inverse_high_rest(1),
+      length(static_cast<float>(length)),
+      scale(static_cast<float>(scale)) {
+  // Nearer to 0 or 1, inverses would be too large for what is made of them.
+  constexpr double kLeast = 1e-6;
+  const auto counts = [](double end) {
+    return end >= kLeast && end <= 1 - kLeast;
+  };
+  if (counts(low)) {
+    this->low = static_cast<float>(low);
+    inverse_low = static_cast<float>(1 / low);
+    inverse_low_rest = static_cast<float>(1 / (1 - low));
+  }
+  if (counts(high)) {
+    this->high = static_cast<float>(high);
+    inverse_high = static_cast<float>(1 / high);
+    inverse_high_rest = static_cast<float>(1 / (1 - high));
+  }
 }
 
 const Kernels& BestKernels() { return *AvailableKernels().back(); }

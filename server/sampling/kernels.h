@@ -4,9 +4,9 @@
 // order, so a selection's bits do not depend on the CPU.
 //
 // Kernels are immutable and thread-safe. All arrays are of the caller; their
-// length `n` is a multiple of kKernelStep, what lies beyond the elements that
-// matter being any valid input. Arrays need no alignment and may not overlap
-// unless said.
+// length `n` is a multiple of kKernelStep, or of kFloatStep where they are of
+// floats, what lies beyond the elements that matter being any valid input.
+// Arrays need no alignment and may not overlap unless said.
 #ifndef VADE_SERVER_SAMPLING_KERNELS_H_
 #define VADE_SERVER_SAMPLING_KERNELS_H_
 
@@ -18,12 +18,13 @@
 
 namespace vade::sampling {
 
-// The widest vector, in doubles.
+// The widest vector, in doubles and in floats.
 inline constexpr size_t kKernelStep = 8;
+inline constexpr size_t kFloatStep = 16;
 
-// `count` rounded up to a multiple of kKernelStep. Not inline: what kernels.h
-// has inline could be linked as the wide kernels' files compile it.
-size_t PaddedLength(size_t count);
+// `count` rounded up to a multiple of `step`. Not inline: what kernels.h has
+// inline could be linked as the wide kernels' files compile it.
+size_t PaddedLength(size_t count, size_t step = kKernelStep);
 
 // What RandomStream makes of its arguments, without the parts that differ
 // between the elements of an array.
@@ -37,6 +38,23 @@ struct StreamBase {
   uint32_t key[2];
   uint32_t low;   // counter word 2
   uint32_t high;  // counter word 3
+};
+
+// A window of pass rates, [low, high], for Kernels::chance_bounds. An end next
+// to 0 or 1, within 1e-6 of it, is left out: no mode lies beyond it then.
+struct ScanWindow {
+  ScanWindow() : ScanWindow(0, 1, 1, 1) {}
+  // `length` of the window counts, and bounds are made `scale` times as large.
+  ScanWindow(double low, double high, double length, double scale);
+
+  float low;
+  float high;
+  float inverse_low;
+  float inverse_high;
+  float inverse_low_rest;   // 1 / (1 - low)
+  float inverse_high_rest;  // 1 / (1 - high)
+  float length;
+  float scale;
 };
 
 struct Kernels {
@@ -71,6 +89,15 @@ struct Kernels {
   // density is below 1e-300.
   void (*densities)(const double* alpha, const double* beta,
                     const double* rates, size_t n, double* densities);
+
+  // In single precision, and never less than: the density of each posterior
+  // where it is greatest within the window, times scale * length, and divided
+  // by the fall of its logarithm along the window's length where that is more
+  // than 1 (peaks, densities). As a rule a few per cent above it.
+  // The evidence is faded by e^(gap * log_decay) first; gaps are not negative.
+  void (*chance_bounds)(const ScanWindow& window, float log_decay,
+                        const float* alpha, const float* beta,
+                        const float* gaps, size_t n, float* bounds);
 };
 
 // The widest that this CPU has.

@@ -36,6 +36,14 @@ using Words = uint64_t __attribute__((vector_size(8 * kLanes)));
 using HalfWords = uint32_t __attribute__((vector_size(4 * kLanes)));
 using Mask = int64_t __attribute__((vector_size(8 * kLanes)));
 
+// Of the same size, in single precision.
+inline constexpr size_t kFloatLanes = 2 * kLanes;
+static_assert(kFloatStep % kFloatLanes == 0);
+
+using Floats = float __attribute__((vector_size(8 * kLanes)));
+using FloatWords = uint32_t __attribute__((vector_size(8 * kLanes)));
+using FloatMask = int32_t __attribute__((vector_size(8 * kLanes)));
+
 inline Doubles Load(const double* from) {
   Doubles value;
   __builtin_memcpy(&value, from, sizeof(value));
@@ -165,6 +173,49 @@ inline Doubles ExpOf(Doubles x) {
   return Select(x > -700.0, power * scale, Doubles{});
 }
 
+inline Floats LoadFloats(const float* from) {
+  Floats value;
+  __builtin_memcpy(&value, from, sizeof(value));
+  return value;
+}
+
+inline Floats SelectFloats(FloatMask where, Floats yes, Floats no) {
+  return where ? yes : no;
+}
+
+inline Floats AtLeast(Floats x, float least) {
+  return SelectFloats(x > least, x, Floats{} + least);
+}
+
+inline Floats SquareRootOfFloats(Floats x) {
+#if defined(__AVX512F__) && VADE_LANES == 8
+  return __builtin_bit_cast(
+      Floats, _mm512_maskz_sqrt_ps(0xffff, __builtin_bit_cast(__m512, x)));
+#elif defined(__AVX2__) && VADE_LANES == 4
+  return __builtin_bit_cast(Floats,
+                            _mm256_sqrt_ps(__builtin_bit_cast(__m256, x)));
+#else
+  for (size_t i = 0; i < kFloatLanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+
+// e^x for x in [-80, 80]; relative error below 1e-5.
+inline Floats ExpOfFloats(Floats x) {
+  // Adding 1.5 * 2^23 rounds to an integer, which the low bits then hold.
+  const Floats shifted = x * 0x1.715476p+0F + 0x1.8p23F;
+  const Floats r = x - (shifted - 0x1.8p23F) * 0x1.62e430p-1F;
+  const Floats power =
+      1.0F +
+      r * (1.0F +
+           r * (1.0F / 2 +
+                r * (1.0F / 6 +
+                     r * (1.0F / 24 + r * (1.0F / 120 + r * (1.0F / 720))))));
+  const Floats scale = __builtin_bit_cast(
+      Floats, (__builtin_bit_cast(FloatWords, shifted) + 127) << 23);
+  return power * scale;
+}
+
 inline void RandomWords(const StreamBase& base, const uint32_t* blocks,
                         const uint32_t* prompts, size_t n, uint64_t* first,
                         uint64_t* second) {
@@ -279,15 +330,81 @@ inline void Densities(const double* alpha, const double* beta,
   }
 }
 
+// The density of evidence (a, b), n = a + b, at its mode m = a / n is
+// (n + 1) S(n) / (S(a) S(b)) where S(x) = x! / (x^x e^-x), and at p it is that
+// times (m / p)^-a ((1 - m) / (1 - p))^-b. S(x)^2 lies between 2 pi x + 1 and
+// 2 pi x + 1.14. Of the two ratios one, y, is above 1, the other, s^2, below:
+//   log y >= 3 (y^2 - 1) / (y^2 + 4 y + 1),
+//   log s >= -(1 - s) (1 + 5 s) / (2 s (2 + s)),
+// which differ from it by less than (y - 1)^5 and (1 / s - 1)^4. What single
+// precision may get wrong grows with n, and so does what is allowed for it.
+inline void ChanceBounds(const ScanWindow& window, float log_decay,
+                         const float* alpha, const float* beta,
+                         const float* gaps, size_t n, float* bounds) {
+  constexpr float kTwoPi = 0x1.921fb6p+2F;
+  constexpr float kError = 0x1p-20F;
+  constexpr float kSlack = 1.001F;
+  constexpr float kGreatestEvidence = 1e6F;
+  const float slope =
+      log_decay > -kGreatestEvidence ? log_decay : -kGreatestEvidence;
+  const Floats one = Floats{} + 1.0F;
+  for (size_t i = 0; i < n; i += kFloatLanes) {
+    const Floats gap = AtLeast(LoadFloats(gaps + i), 0.0F);
+    const Floats factor = ExpOfFloats(AtLeast(gap * slope, -80.0F));
+    const Floats a = LoadFloats(alpha + i) * factor;
+    const Floats b = LoadFloats(beta + i) * factor;
+    const Floats total = a + b;
+    const Floats inverse = 1.0F / AtLeast(total, 1e-30F);
+    const Floats mode = a * inverse;
+    const FloatMask below = mode < window.low;
+    const FloatMask outside = below | (mode > window.high);
+    // By the edge next to the mode: it, as far as it is from 0 or 1 on the
+    // mode's side, and 1 over it and over the rest.
+    const Floats edge = SelectFloats(below, Floats{} + window.low,
+                                     Floats{} + (1.0F - window.high));
+    const Floats inverse_edge =
+        SelectFloats(below, Floats{} + window.inverse_low,
+                     Floats{} + window.inverse_high_rest);
+    const Floats inverse_rest =
+        SelectFloats(below, Floats{} + window.inverse_low_rest,
+                     Floats{} + window.inverse_high);
+    const Floats near_part = SelectFloats(below, a, b);
+    const Floats far_part = SelectFloats(below, b, a);
+    const Floats x = near_part * inverse * inverse_edge;
+    const Floats y = far_part * inverse * inverse_rest;
+    const Floats s = SquareRootOfFloats(x);
+    const Floats s_divisor = 2.0F + s;
+    const Floats y_divisor = y * (y + 4.0F) + 1.0F;
+    const Floats fall =
+        (far_part * 3.0F * (y * y - 1.0F) * s_divisor -
+         total * edge * s * (1.0F - s) * (1.0F + 5.0F * s) * y_divisor) /
+        (s_divisor * y_divisor);
+    // How far the logarithm's tangent at the edge falls within the window.
+    const Floats steep =
+        total * (1.0F - kError - x) * inverse_rest * window.length;
+    const Floats divisor = SelectFloats(outside, AtLeast(steep, 1.0F), one);
+    const Floats exponent =
+        kError * total - SelectFloats(outside, fall, Floats{});
+    const Floats peak = SquareRootOfFloats(
+        (kTwoPi * total + 1.14F) /
+        ((kTwoPi * a + 1.0F) * (kTwoPi * b + 1.0F) * (divisor * divisor)));
+    const Floats bound = (total + 1.0F) * peak *
+                         ExpOfFloats(AtLeast(exponent, -80.0F)) *
+                         (window.length * window.scale * kSlack);
+    const Floats answer = SelectFloats(total < kGreatestEvidence, bound, one);
+    __builtin_memcpy(bounds + i, &answer, sizeof(answer));
+  }
+}
+
 }  // namespace
 }  // namespace vade::sampling
 
 // Defines `name` as the kernels of this file.
-#define VADE_DEFINE_KERNELS(name, text)                               \
-  namespace vade::sampling {                                          \
-  extern const Kernels name;                                          \
-  const Kernels name = {text,    RandomWords, Uniforms, Exponentials, \
-                        FadeAll, Peaks,       Densities};             \
+#define VADE_DEFINE_KERNELS(name, text)                                 \
+  namespace vade::sampling {                                            \
+  extern const Kernels name;                                            \
+  const Kernels name = {text,    RandomWords, Uniforms,  Exponentials,  \
+                        FadeAll, Peaks,       Densities, ChanceBounds}; \
   }
 
 #endif  // VADE_SERVER_SAMPLING_LANE_KERNELS_H_

@@ -34,11 +34,13 @@ inline PhiloxCounter Philox(PhiloxCounter counter, PhiloxKey key) {
 
 // What random bits are for. Part of the counter: numbers never change meaning.
 enum class Purpose : uint32_t {
-  kDraw = 0,      // A prompt's pass rate, drawn from its posterior.
-  kTieBreak = 1,  // The order of prompts of equal score.
-  kShuffle = 2,   // The order of a pass; `sequence` is the pass.
-  kSweep = 3,     // The points of a sweep; `prompt` tells their kinds apart.
-  kScan = 4,      // Whether a draw may lie in the window, and where.
+  kDraw = 0,       // A prompt's pass rate, drawn from its posterior.
+  kTieBreak = 1,   // The order of prompts of equal score.
+  kShuffle = 2,    // The order of a pass; `sequence` is the pass.
+  kSweep = 3,      // The points of a sweep; `prompt` tells their kinds apart.
+  kScan = 4,       // Whether a draw lies in the window, and where.
+  kScanFirst = 5,  // The first 32 bits of whether, four prompts a block.
+  kPilot = 6,      // Some prompts at random and draws for them.
 };
 
 // An endless sequence of random numbers, named by its constructor's arguments:
@@ -86,6 +88,13 @@ class RandomStream {
   uint64_t high_half_ = 0;
   double normal_ = 0;
 };
+
+// One of the places from 0 to size - 1, named by 64 random bits; all as likely,
+// to within 2^-32. Pure, thread-safe.
+inline uint64_t RandomPlace(uint64_t bits, uint64_t size) {
+  return static_cast<uint64_t>((static_cast<unsigned __int128>(bits) * size) >>
+                               64);
+}
 
 // Orders prompts of equal score: of two, the lower key comes first. A pure
 // function of its arguments, so that no prompt is favoured by its index.

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <utility>
 
 #include "server/sampling/best_candidates.h"
 #include "server/sampling/density.h"
@@ -18,9 +20,21 @@ namespace {
 // Prompts looked at before the window is made smaller.
 constexpr size_t kBlock = 64;
 
+// Each stream's first block.
+constexpr std::array<uint32_t, kBlock> kZeros = {};
+
 // The window is made anew when the worst deficit has shrunk to this part: a
 // window that is a little too wide is as right.
 constexpr double kShrink = 0.95;
+
+// No deficit is above the first, and all are below the second.
+constexpr double kGreatestDeficit = 1;
+constexpr double kNoDeficit = std::numeric_limits<double>::infinity();
+
+// Draws from which the worst deficit is guessed, and how many prompts there
+// must be for that to pay.
+constexpr uint32_t kPilotDraws = 128;
+constexpr uint64_t kLeastPrompts = uint64_t{8} * kPilotDraws;
 
 // Densities are asked for within these.
 constexpr double kLeastRate = 1e-300;
@@ -38,103 +52,192 @@ struct Target {
   double left_length() const { return outer.left - inner.left; }
 };
 
+// A draw from the posterior, of those outside what was swept.
+double DrawOutside(const Objective& objective, const Swept& swept,
+                   Evidence evidence, RandomStream& random) {
+  double rate = 0;
+  do {
+    rate = DrawBeta(evidence, random);
+  } while (objective.Deficit(rate) < swept.deficit);
+  return rate;
+}
+
 class Scanner {
  public:
   Scanner(const SelectionInput& input, const Objective& objective,
-          const Kernels& kernels, const Swept& swept, size_t count)
+          const Kernels& kernels, const Swept& swept, size_t count,
+          double bound)
       : input_(input),
         objective_(objective),
         kernels_(kernels),
         swept_(swept),
         base_(input.seed, input.sequence, Purpose::kScan),
+        first_base_(input.seed, input.sequence, Purpose::kScanFirst),
         log_decay_(Log(input.unselected_decay)),
-        best_(count) {}
+        best_(count, {input.seed, input.sequence}, bound) {}
 
   void Look(absl::Span<const uint32_t> prompts) {
-    for (const uint32_t prompt : prompts) {
-      if (!swept_.taken.empty() && swept_.taken.contains(prompt)) continue;
-      prompts_[count_++] = prompt;
-      if (count_ == kBlock) LookAtBlock();
+    for (; !prompts.empty();
+         prompts.remove_prefix(std::min(kBlock, prompts.size()))) {
+      LookAtBlock(prompts.first(std::min(kBlock, prompts.size())));
     }
   }
 
   std::vector<Candidate> TakeBest() {
-    if (count_ > 0) LookAtBlock();
+    LookCloser();
     return best_.TakeSorted();
   }
 
  private:
-  void LookAtBlock() {
-    LoadEvidence();
-    if (best_.full()) {
-      UpdateTarget();
-      FindCandidates();
-    } else {
-      for (size_t i = 0; i < count_; ++i) DrawOutside(i);
+  void LookAtBlock(absl::Span<const uint32_t> prompts) {
+    // Either nothing is known to bound the draws, or how much of them.
+    if (best_.bound() > kGreatestDeficit || swept_.mass_bound >= 1) {
+      for (const uint32_t prompt : prompts) {
+        if (!IsTaken(prompt)) OfferDraw(prompt, input_.EvidenceOf(prompt));
+      }
+      return;
     }
-    count_ = 0;
+    if (best_.bound() <= kShrink * target_deficit_) {
+      LookCloser();
+      UpdateTarget();
+    }
+    LookOver(prompts);
+    if (close_count_ >= kBlock) LookCloser();
   }
 
-  void LoadEvidence() {
-    for (size_t i = 0; i < count_; ++i) {
-      const HotState& hot = input_.population->hot(prompts_[i]);
-      alpha_[i] = hot.alpha;
-      beta_[i] = hot.beta;
-      clocks_[i] = hot.clock;
-    }
-    for (size_t i = count_; i < PaddedLength(count_); ++i) {
-      prompts_[i] = 0;
-      alpha_[i] = beta_[i] = clocks_[i] = 0;
-    }
-    kernels_.fade(input_.clock, log_decay_, clocks_.data(),
-                  PaddedLength(count_), alpha_.data(), beta_.data());
+  bool IsTaken(uint32_t prompt) const {
+    return !swept_.taken.empty() && swept_.taken.contains(prompt);
   }
 
   void UpdateTarget() {
-    const double worst = best_.worst_deficit();
-    if (worst > kShrink * target_deficit_) return;
-    target_deficit_ = worst;
-    target_.outer = WindowOf(objective_, worst);
+    target_deficit_ = best_.bound();
+    target_.outer = WindowOf(objective_, target_deficit_);
     target_.inner = swept_.window;
     target_.length = target_.outer.length() - target_.inner.length();
     low_ = InRange(objective_.mode() - target_.outer.left);
     high_ = InRange(objective_.mode() + target_.outer.right);
+    scale_ = kMargin / (1 - swept_.mass_bound);
+    window_ = ScanWindow(low_, high_, target_.length, scale_);
   }
 
-  // Draws for those of the block whose draw may lie in the target.
-  void FindCandidates() {
-    const size_t padded = PaddedLength(count_);
-    std::array<uint32_t, kBlock> blocks{};
+  // Rules out, at little cost, nearly all of those whose draw lies outside the
+  // target, and puts the others on the list of those to look at closer.
+  void LookOver(absl::Span<const uint32_t> prompts) {
+    std::array<float, kBlock> alpha;
+    std::array<float, kBlock> beta;
+    std::array<float, kBlock> gaps;
+    const double now = input_.clock - 1;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      const HotState& hot = input_.population->hot(prompts[i]);
+      alpha[i] = static_cast<float>(hot.alpha);
+      beta[i] = static_cast<float>(hot.beta);
+      gaps[i] = static_cast<float>(now - hot.clock);
+    }
+    const size_t padded = PaddedLength(prompts.size(), kFloatStep);
+    for (size_t i = prompts.size(); i < padded; ++i) {
+      alpha[i] = beta[i] = gaps[i] = 0;
+    }
+    std::array<float, kBlock> bounds;
+    kernels_.chance_bounds(window_, static_cast<float>(log_decay_),
+                           alpha.data(), beta.data(), gaps.data(), padded,
+                           bounds.data());
+    std::array<uint32_t, kBlock> chances;
+    FirstBits(prompts, chances.data());
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      close_prompts_[close_count_] = prompts[i];
+      close_chances_[close_count_] = chances[i];
+      // The uniform, or a little less of it.
+      const float least = static_cast<float>(chances[i] >> 8) * 0x1p-24F;
+      close_count_ += least < bounds[i] ? 1 : 0;
+    }
+  }
+
+  // The first 32 bits of each prompt's chance: words of blocks that four
+  // prompts share.
+  void FirstBits(absl::Span<const uint32_t> prompts, uint32_t* bits) {
+    std::array<uint32_t, kBlock> fours;
+    std::array<uint32_t, kBlock> places;
+    size_t count = 0;
+    fours[0] = prompts[0] / 4;
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      const uint32_t four = prompts[i] / 4;
+      count += four != fours[count] ? 1 : 0;
+      fours[count] = four;
+      places[i] = static_cast<uint32_t>(count);
+    }
+    ++count;
+    for (size_t i = count; i < PaddedLength(count); ++i) fours[i] = 0;
+    std::array<uint64_t, kBlock> words[2];
+    kernels_.random_words(first_base_, kZeros.data(), fours.data(),
+                          PaddedLength(count), words[0].data(),
+                          words[1].data());
+    for (size_t i = 0; i < prompts.size(); ++i) {
+      const uint64_t word = words[prompts[i] / 2 % 2][places[i]];
+      bits[i] = static_cast<uint32_t>(prompts[i] % 2 == 0 ? word : word >> 32);
+    }
+  }
+
+  // Draws for those on the list whose draw may lie in the target.
+  void LookCloser() {
+    for (size_t from = 0; from < close_count_; from += kBlock) {
+      LookCloserAt(from, std::min(kBlock, close_count_ - from));
+    }
+    close_count_ = 0;
+  }
+
+  void LookCloserAt(size_t from, size_t count) {
+    const size_t padded = PaddedLength(count);
+    std::array<double, kBlock> alpha;
+    std::array<double, kBlock> beta;
+    std::array<double, kBlock> clocks;
+    std::array<uint32_t, kBlock> prompts;
     std::array<uint64_t, kBlock> chances;
     std::array<uint64_t, kBlock> places;
     std::array<double, kBlock> uniforms;
     std::array<double, kBlock> peaks;
     std::array<double, kBlock> slopes;
     std::array<double, kBlock> densities;
-    kernels_.random_words(base_, blocks.data(), prompts_.data(), padded,
+    for (size_t i = 0; i < count; ++i) {
+      prompts[i] = close_prompts_[from + i];
+      const HotState& hot = input_.population->hot(prompts[i]);
+      alpha[i] = hot.alpha;
+      beta[i] = hot.beta;
+      clocks[i] = hot.clock;
+    }
+    for (size_t i = count; i < padded; ++i) {
+      prompts[i] = 0;
+      alpha[i] = beta[i] = clocks[i] = 0;
+    }
+    kernels_.random_words(base_, kZeros.data(), prompts.data(), padded,
                           chances.data(), places.data());
+    for (size_t i = 0; i < count; ++i) {
+      chances[i] = chances[i] >> 32 | uint64_t{close_chances_[from + i]} << 32;
+    }
+    kernels_.fade(input_.clock, log_decay_, clocks.data(), padded, alpha.data(),
+                  beta.data());
     kernels_.uniforms(chances.data(), padded, uniforms.data());
-    kernels_.peaks(low_, high_, alpha_.data(), beta_.data(), padded,
-                   peaks.data(), slopes.data());
-    kernels_.densities(alpha_.data(), beta_.data(), peaks.data(), padded,
+    kernels_.peaks(low_, high_, alpha.data(), beta.data(), padded, peaks.data(),
+                   slopes.data());
+    kernels_.densities(alpha.data(), beta.data(), peaks.data(), padded,
                        densities.data());
-    const double scale = kMargin / (1 - swept_.mass_bound);
     found_ = 0;
-    for (size_t i = 0; i < count_; ++i) {
+    for (size_t i = 0; i < count; ++i) {
+      const uint32_t prompt = prompts[i];
       const double steep = std::abs(slopes[i]) * target_.length;
       const double bound =
-          densities[i] * scale * target_.length / std::max(steep, 1.0);
+          densities[i] * scale_ * target_.length / std::max(steep, 1.0);
+      if (uniforms[i] >= bound || IsTaken(prompt)) continue;
       if (bound >= 1) {
-        DrawOutside(i);
-      } else if (uniforms[i] < bound) {
-        found_prompts_[found_] = prompts_[i];
-        found_alpha_[found_] = alpha_[i];
-        found_beta_[found_] = beta_[i];
-        found_chances_[found_] = uniforms[i];
-        found_edges_[found_] = peaks[i];
-        found_slopes_[found_] = steep > 1 ? slopes[i] : 0;
-        found_places_[found_++] = places[i];
+        OfferDraw(prompt, {alpha[i], beta[i]});
+        continue;
       }
+      found_prompts_[found_] = prompt;
+      found_alpha_[found_] = alpha[i];
+      found_beta_[found_] = beta[i];
+      found_chances_[found_] = uniforms[i];
+      found_edges_[found_] = peaks[i];
+      found_slopes_[found_] = steep > 1 ? slopes[i] : 0;
+      found_places_[found_++] = places[i];
     }
     if (found_ > 0) OfferFound();
   }
@@ -195,22 +298,14 @@ class Scanner {
     return objective_.mode() + distance;
   }
 
-  // An outright draw for prompt i of the block.
-  void DrawOutside(size_t i) {
-    RandomStream random(input_.seed, input_.sequence, prompts_[i],
-                        Purpose::kDraw);
-    double rate = 0;
-    do {
-      rate = DrawBeta({alpha_[i], beta_[i]}, random);
-    } while (objective_.Deficit(rate) < swept_.deficit);
-    Offer(prompts_[i], rate);
+  // Offers an outright draw for a prompt.
+  void OfferDraw(uint32_t prompt, Evidence evidence) {
+    RandomStream random(input_.seed, input_.sequence, prompt, Purpose::kDraw);
+    Offer(prompt, DrawOutside(objective_, swept_, evidence, random));
   }
 
   void Offer(uint32_t prompt, double rate) {
-    const double deficit = objective_.Deficit(rate);
-    if (!best_.MayEnter(deficit)) return;
-    best_.Offer({deficit, TieBreak(input_.seed, input_.sequence, prompt),
-                 prompt, rate});
+    best_.Offer({objective_.Deficit(rate), rate, prompt});
   }
 
   static double InRange(double rate) {
@@ -221,20 +316,21 @@ class Scanner {
   const Kernels& kernels_;
   const Swept& swept_;
   const StreamBase base_;
+  const StreamBase first_base_;
   const double log_decay_;
   BestCandidates best_;
   Target target_;
+  ScanWindow window_;
   double target_deficit_ = 2;  // above all
   double low_ = 0;             // ends of the target's outer window
   double high_ = 1;
+  double scale_ = 1;
 
-  // The block of prompts, by column.
-  size_t count_ = 0;
-  std::array<uint32_t, kBlock> prompts_;
-  std::array<double, kBlock> alpha_;
-  std::array<double, kBlock> beta_;
-  std::array<double, kBlock> clocks_;
-  // Those of it whose draw may lie in the target.
+  // Those to look at closer, and the first bits of their chances.
+  size_t close_count_ = 0;
+  std::array<uint32_t, 2 * kBlock> close_prompts_;
+  std::array<uint32_t, 2 * kBlock> close_chances_;
+  // Those of them whose draw may lie in the target.
   size_t found_ = 0;
   std::array<uint32_t, kBlock> found_prompts_;
   std::array<double, kBlock> found_alpha_;
@@ -247,18 +343,49 @@ class Scanner {
 
 }  // namespace
 
+double GuessDeficit(const SelectionInput& input, const Objective& objective,
+                    const Swept& swept, uint64_t wanted) {
+  if (input.eligible_count < kLeastPrompts) return kNoDeficit;
+  std::vector<double> deficits;
+  for (uint32_t i = 0; i < kPilotDraws; ++i) {
+    RandomStream random(input.seed, input.sequence, i, Purpose::kPilot);
+    const uint32_t prompt = input.PromptNamed(random.Bits());
+    if (!input.IsEligible(prompt) || swept.taken.contains(prompt)) continue;
+    deficits.push_back(objective.Deficit(
+        DrawOutside(objective, swept, input.EvidenceOf(prompt), random)));
+  }
+  // How many of these belong to the best has nearly Poisson's distribution:
+  // three deviations above its mean are less than one time in a thousand too
+  // few.
+  const double expected = static_cast<double>(deficits.size()) *
+                          static_cast<double>(wanted) /
+                          static_cast<double>(input.eligible_count);
+  const auto rank = static_cast<size_t>(expected + 3 * std::sqrt(expected) + 2);
+  if (2 * rank >= deficits.size()) return kNoDeficit;
+  const auto nth = deficits.begin() + static_cast<ptrdiff_t>(rank);
+  std::nth_element(deficits.begin(), nth, deficits.end());
+  return *nth;
+}
+
 void RunScan(const SelectionInput& input, const Objective& objective,
-             const Kernels& kernels, const Swept& swept,
+             const Kernels& kernels, Swept swept, double guess,
              std::vector<Pick>& picks) {
   const uint64_t wanted = std::min<uint64_t>(input.count, input.eligible_count);
-  if (picks.size() >= wanted) return;
-  Scanner scanner(input, objective, kernels, swept, wanted - picks.size());
-  ForEachEligible(input, [&](absl::Span<const uint32_t> prompts) {
-    scanner.Look(prompts);
-  });
-  for (const Candidate& best : scanner.TakeBest()) {
-    picks.push_back(
-        {best.prompt, best.estimate, objective.Score(best.estimate), 0});
+  for (const double bound : {guess, kNoDeficit}) {
+    if (picks.size() >= wanted) return;
+    Scanner scanner(input, objective, kernels, swept, wanted - picks.size(),
+                    bound);
+    ForEachEligible(input, [&](absl::Span<const uint32_t> prompts) {
+      scanner.Look(prompts);
+    });
+    for (const Candidate& best : scanner.TakeBest()) {
+      swept.taken.insert(best.prompt);
+      picks.push_back(
+          {best.prompt, best.estimate, objective.Score(best.estimate), 0});
+    }
+    swept.deficit = bound;
+    swept.window = WindowOf(objective, bound);
+    swept.mass_bound = 1;
   }
 }
 

@@ -24,12 +24,21 @@
 
 namespace vade::sampling {
 
+// A deficit that the worst of the prompts still wanted is hardly ever above, so
+// that a scan need not begin with a window of all pass rates: from draws, of
+// their own, for some prompts at random. Infinite where that would not pay.
+// Pure, thread-safe.
+double GuessDeficit(const SelectionInput& input, const Objective& objective,
+                    const Swept& swept, uint64_t wanted);
+
 // Adds to `picks`, best first, the best of the eligible prompts that `swept`
 // has not taken, given that their draws lie outside what it swept; as many as
-// are missing to min(input.count, input.eligible_count). Takes time
-// O(prompts). Pure but for `picks`, thread-safe.
+// are missing to min(input.count, input.eligible_count). It looks first for
+// draws of a deficit up to `guess`, which may depend on anything but the draws,
+// and beyond only if there are too few. Takes time O(prompts). Pure but for
+// `picks`, thread-safe.
 void RunScan(const SelectionInput& input, const Objective& objective,
-             const Kernels& kernels, const Swept& swept,
+             const Kernels& kernels, Swept swept, double guess,
              std::vector<Pick>& picks);
 
 }  // namespace vade::sampling

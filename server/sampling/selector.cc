@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <vector>
 
 namespace vade::sampling {
 namespace {
@@ -39,13 +40,17 @@ void ForEachEligible(const SelectionInput& input, Visit visit) {
     chunks.Flush();
     return;
   }
+  const std::vector<bool>* matching = input.matching_sets;
   const uint32_t words = (input.population->size() + 63) / 64;
   for (uint32_t word = 0; word < words; ++word) {
     uint64_t bits = input.population->free_bits(word);
     for (; bits != 0; bits &= bits - 1) {
       const uint32_t prompt =
           word * 64 + static_cast<uint32_t>(std::countr_zero(bits));
-      if (input.IsEligible(prompt)) chunks.Add(prompt);
+      if (matching == nullptr ||
+          (*matching)[input.population->label_set(prompt)]) {
+        chunks.Add(prompt);
+      }
     }
   }
   chunks.Flush();

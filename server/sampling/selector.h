@@ -14,6 +14,7 @@
 #include "absl/types/span.h"
 #include "server/sampling/population.h"
 #include "server/sampling/posterior.h"
+#include "server/sampling/random.h"
 
 namespace vade::sampling {
 
@@ -41,6 +42,15 @@ struct SelectionInput {
   // The pass the run is in; the first is 1. Only the shuffle looks at it.
   uint32_t current_pass = 1;
 
+  // Prompts among which the eligible ones are: all, or those of the list.
+  uint64_t domain() const {
+    return list.has_value() ? list->size() : population->size();
+  }
+  // One of them, as likely as any other, named by 64 random bits.
+  uint32_t PromptNamed(uint64_t bits) const {
+    const uint64_t place = RandomPlace(bits, domain());
+    return list.has_value() ? (*list)[place] : static_cast<uint32_t>(place);
+  }
   // Whether prompt `index` may be dealt, being in `list` if that is set.
   bool IsEligible(uint32_t index) const {
     return population->free(index) &&

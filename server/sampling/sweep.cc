@@ -138,8 +138,7 @@ class Sweeper {
         picks_(picks),
         base_(input.seed, input.sequence, Purpose::kSweep),
         gaps_(base_, kernels),
-        domain_(input.list.has_value() ? input.list->size()
-                                       : input.population->size()),
+        domain_(input.domain()),
         log_decay_(Log(input.unselected_decay)) {
     swept_.taken.reserve(input.count);
   }
@@ -202,7 +201,7 @@ class Sweeper {
     proposed_ += count;
     proposals_.count = 0;
     for (size_t i = 0; i < count; ++i) {
-      const uint32_t prompt = PromptAt(places[i]);
+      const uint32_t prompt = input_.PromptNamed(places[i]);
       if (!input_.IsEligible(prompt)) continue;
       input_.population->Prefetch(prompt);
       const size_t at = proposals_.count++;
@@ -210,14 +209,6 @@ class Sweeper {
       proposals_.points[at] = points[i];
       proposals_.uniforms[at] = uniforms[i];
     }
-  }
-
-  // The prompt that a random word names; all as likely, to within 2^-32.
-  uint32_t PromptAt(uint64_t word) const {
-    const uint64_t place = static_cast<uint64_t>(
-        (static_cast<unsigned __int128>(word) * domain_) >> 64);
-    return input_.list.has_value() ? (*input_.list)[place]
-                                   : static_cast<uint32_t>(place);
   }
 
   // The density of each proposal's posterior at its point.

@@ -1,6 +1,7 @@
 #include "server/sampling/sweep_selector.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/sampling/scan.h"
 #include "server/sampling/sweep.h"
@@ -26,7 +27,12 @@ Selection SweepSelector::Select(const SelectionInput& input) const {
     swept = RunSweep(input, objective_, kernels_,
                      stages_.For(input.max_evidence), selection.picks);
   }
-  RunScan(input, objective_, kernels_, swept, selection.picks);
+  const uint64_t missing = wanted - selection.picks.size();
+  if (missing > 0) {
+    const double guess = GuessDeficit(input, objective_, swept, missing);
+    RunScan(input, objective_, kernels_, std::move(swept), guess,
+            selection.picks);
+  }
   return selection;
 }
 

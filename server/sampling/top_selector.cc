@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "server/sampling/best_candidates.h"
-#include "server/sampling/random.h"
 
 namespace vade::sampling {
 TopSelector::TopSelector(std::unique_ptr<const Estimator> estimator,
@@ -21,7 +20,7 @@ Selection TopSelector::Select(const SelectionInput& input) const {
       std::min<uint64_t>(input.count, input.eligible_count));
   if (count == 0) return selection;
 
-  BestCandidates best(count);
+  BestCandidates best(count, {input.seed, input.sequence});
   std::array<Evidence, kEligibleChunk> evidence;
   std::array<double, kEligibleChunk> estimates;
   ForEachEligible(input, [&](absl::Span<const uint32_t> prompts) {
@@ -34,9 +33,7 @@ Selection TopSelector::Select(const SelectionInput& input) const {
                          absl::MakeSpan(estimates.data(), prompts.size()));
     for (size_t i = 0; i < prompts.size(); ++i) {
       const double deficit = objective_.Deficit(estimates[i]);
-      if (!best.MayEnter(deficit)) continue;
-      best.Offer({deficit, TieBreak(input.seed, input.sequence, prompts[i]),
-                  prompts[i], estimates[i]});
+      best.Offer({deficit, estimates[i], prompts[i]});
     }
   });
 

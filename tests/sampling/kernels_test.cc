@@ -1,5 +1,6 @@
 #include "server/sampling/kernels.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <boost/math/distributions/beta.hpp>
@@ -16,7 +17,7 @@ namespace vade::sampling {
 namespace {
 
 constexpr size_t kSize = 4096;
-static_assert(kSize % kKernelStep == 0);
+static_assert(kSize % kKernelStep == 0 && kSize % kFloatStep == 0);
 
 // Evidence, clocks and rates of all sizes.
 struct Columns {
@@ -79,6 +80,15 @@ std::vector<uint64_t> AllResults(const Kernels& kernels, Columns columns) {
   kernels.densities(columns.alpha.data(), columns.beta.data(),
                     columns.rates.data(), kSize, values.data());
   keep(values);
+  const std::vector<float> alpha(columns.alpha.begin(), columns.alpha.end());
+  const std::vector<float> beta(columns.beta.begin(), columns.beta.end());
+  const std::vector<float> gaps(columns.clocks.begin(), columns.clocks.end());
+  std::vector<float> bounds(kSize);
+  kernels.chance_bounds(ScanWindow(0.25, 0.4, 0.15, 1), -0.001F, alpha.data(),
+                        beta.data(), gaps.data(), kSize, bounds.data());
+  for (const float bound : bounds) {
+    results.push_back(std::bit_cast<uint32_t>(bound));
+  }
   return results;
 }
 
@@ -189,6 +199,85 @@ TEST_CASE("Densities are those of Boost", "[unit]") {
       } else {
         REQUIRE(densities[i] ==
                 Approx(expected).epsilon(1e-11 + 3e-14 * evidence));
+      }
+    }
+  }
+}
+
+// What chance_bounds may not be below, of faded evidence.
+std::vector<double> ExactBounds(double low, double high, double length,
+                                const std::vector<double>& alpha,
+                                const std::vector<double>& beta) {
+  std::vector<double> peaks(kSize);
+  std::vector<double> slopes(kSize);
+  std::vector<double> bounds(kSize);
+  BestKernels().peaks(low, high, alpha.data(), beta.data(), kSize, peaks.data(),
+                      slopes.data());
+  BestKernels().densities(alpha.data(), beta.data(), peaks.data(), kSize,
+                          bounds.data());
+  for (size_t i = 0; i < kSize; ++i) {
+    bounds[i] *= length / std::max(std::abs(slopes[i]) * length, 1.0);
+  }
+  return bounds;
+}
+
+TEST_CASE("Bounds of chances are above them, and close", "[unit]") {
+  struct Ends {
+    double low;
+    double high;
+  };
+  constexpr float kDecay = 0.99F;
+  // Where a uniform of 24 bits still tells two bounds apart.
+  constexpr double kLeast = 0x1p-25;
+  const Ends windows[] = {{0.3, 0.37},     {0.332, 0.334}, {1e-300, 0.7},
+                          {1e-9, 1e-4},    {0.01, 0.011},  {1e-5, 1},
+                          {0.9999, 1},     {0.5, 0.9},     {1e-300, 1},
+                          {0.3333, 0.3334}};
+  for (const double evidence : {1e-3, 1.0, 10.0, 1000.0, 1e5, 1e9}) {
+    for (const Ends& ends : windows) {
+      for (const double part : {1.0, 0.25}) {
+        const double length = part * (ends.high - ends.low);
+        Columns columns(evidence);
+        // Half of the modes in or near the window.
+        for (size_t i = 0; i < kSize; i += 2) {
+          const double total = columns.alpha[i] + columns.beta[i];
+          const double width =
+              3 * (ends.high - ends.low) + 3 / std::sqrt(total + 1);
+          columns.alpha[i] =
+              total *
+              std::clamp(ends.low + (columns.rates[i] - 0.5) * width, 0.0, 1.0);
+          columns.beta[i] = total - columns.alpha[i];
+        }
+        const std::vector<float> alpha(columns.alpha.begin(),
+                                       columns.alpha.end());
+        const std::vector<float> beta(columns.beta.begin(), columns.beta.end());
+        std::vector<float> gaps(kSize);
+        for (size_t i = 0; i < kSize; ++i) {
+          gaps[i] = static_cast<float>(89 - columns.clocks[i]);
+        }
+        std::vector<float> bounds(kSize);
+        BestKernels().chance_bounds(ScanWindow(ends.low, ends.high, length, 1),
+                                    std::log(kDecay), alpha.data(), beta.data(),
+                                    gaps.data(), kSize, bounds.data());
+        BestKernels().fade(90, std::log(kDecay), columns.clocks.data(), kSize,
+                           columns.alpha.data(), columns.beta.data());
+        const std::vector<double> exact =
+            ExactBounds(ends.low, std::min(ends.high, 1 - 0x1p-53), length,
+                        columns.alpha, columns.beta);
+        for (size_t i = 0; i < kSize; ++i) {
+          const double total = columns.alpha[i] + columns.beta[i];
+          INFO(columns.alpha[i] << ", " << columns.beta[i] << " within "
+                                << ends.low << " to " << ends.high << " by "
+                                << length << ": " << bounds[i] << ", exactly "
+                                << exact[i]);
+          if (exact[i] > kLeast) {
+            REQUIRE((bounds[i] >= 1 || bounds[i] >= exact[i]));
+          }
+          const bool is_inside = ends.low >= 1e-6 && ends.high <= 1 - 1e-6;
+          if (total < 1000 && is_inside && exact[i] > 1e-3) {
+            REQUIRE(bounds[i] <= 1.5 * exact[i]);
+          }
+        }
       }
     }
   }

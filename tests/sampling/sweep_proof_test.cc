@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "server/sampling/estimator.h"
@@ -16,6 +18,7 @@
 #include "server/sampling/sweep.h"
 #include "server/sampling/sweep_selector.h"
 #include "server/sampling/top_selector.h"
+#include "server/sampling/window.h"
 #include "tests/catch.h"
 #include "tests/sampling/prompt_pool.h"
 #include "tests/sampling/selection_proof.h"
@@ -25,6 +28,45 @@ namespace vade::sampling {
 namespace {
 
 const Objective kGain(ObjectiveKind::kInformationGain);
+
+constexpr double kNoGuess = std::numeric_limits<double>::infinity();
+
+// A selector that scans, from a guess of the worst deficit.
+class ScanFrom final : public Selector {
+ public:
+  explicit ScanFrom(double guess, const Kernels& kernels = BestKernels())
+      : guess_(guess), kernels_(kernels) {}
+
+  Selection Select(const SelectionInput& input) const override {
+    Selection selection;
+    RunScan(input, kGain, kernels_, Swept(), guess_, selection.picks);
+    return selection;
+  }
+
+ private:
+  const double guess_;
+  const Kernels& kernels_;
+};
+
+// The same, but draws anew for all prompts where the guess was too low, as if
+// nothing were known of them.
+class ScanAnewFrom final : public Selector {
+ public:
+  explicit ScanAnewFrom(double guess) : guess_(guess) {}
+
+  Selection Select(const SelectionInput& input) const override {
+    Selection selection = ScanFrom(guess_).Select(input);
+    if (kGain.Deficit(selection.picks.back().estimate) <= guess_) {
+      return selection;
+    }
+    SelectionInput anew = input;
+    anew.seed += 1;
+    return ScanFrom(kNoGuess).Select(anew);
+  }
+
+ private:
+  const double guess_;
+};
 
 // A selector that sweeps even where a scan would be cheaper, through stages
 // that a test may have changed.
@@ -43,9 +85,10 @@ class SweepFirst final : public Selector {
     std::vector<SweepStage> stages = stages_.For(input.max_evidence);
     if (change_ != nullptr) change_(stages);
     Selection selection;
-    const Swept swept =
+    Swept swept =
         RunSweep(input, objective_, kernels_, stages, selection.picks);
-    RunScan(input, objective_, kernels_, swept, selection.picks);
+    RunScan(input, objective_, kernels_, std::move(swept), kNoGuess,
+            selection.picks);
     return selection;
   }
 
@@ -131,13 +174,50 @@ TEST_CASE("A sweep deals as the plain selector in the midst of training",
 }
 
 TEST_CASE("A scan deals as the plain selector", "[stat]") {
-  const ProofState states[] = {FreshState(1000), TrainedState(1000, 25, 300),
-                               SharpState(1000)};
+  // So many that the worst deficit is guessed.
+  const ProofState states[] = {FreshState(1500), TrainedState(1500, 25, 300),
+                               SharpState(1500)};
   for (const ProofState& state : states) {
     for (const uint32_t batch : {1u, 50u, 400u}) {
       CheckAgrees(SweepSelector(kGain), kGain, state, batch, 1500, 84);
     }
   }
+}
+
+TEST_CASE("A scan from any guess deals as the plain selector", "[stat]") {
+  const ProofState states[] = {FreshState(1000), TrainedState(1000, 25, 300),
+                               SharpState(1000)};
+  for (const ProofState& state : states) {
+    for (const double length : {0.002, 0.03, 0.05, 0.3}) {
+      CheckAgrees(ScanFrom(DeficitOfLength(kGain, length)), kGain, state, 50,
+                  1500, 97);
+    }
+  }
+}
+
+TEST_CASE("The proof catches a scan that draws anew after a low guess",
+          "[stat]") {
+  // Half of the batches reach that far.
+  const ScanAnewFrom selector(DeficitOfLength(kGain, 0.05));
+  const ProofResult result =
+      Compare(selector, kGain, FreshState(1000), 50, 1500, 98);
+  INFO(result.ToString());
+  CHECK(result.last_deficit_p < kFalseAlarmRate);
+}
+
+TEST_CASE("The proof catches a scan whose bounds are too low", "[stat]") {
+  Kernels kernels = BestKernels();
+  kernels.chance_bounds = [](const ScanWindow& window, float log_decay,
+                             const float* alpha, const float* beta,
+                             const float* gaps, size_t n, float* bounds) {
+    BestKernels().chance_bounds(window, log_decay, alpha, beta, gaps, n,
+                                bounds);
+    for (size_t i = 0; i < n; ++i) bounds[i] *= 0.5F;
+  };
+  const ProofResult result = Compare(ScanFrom(kNoGuess, kernels), kGain,
+                                     SharpState(1000), 50, 1500, 99);
+  INFO(result.ToString());
+  CHECK(result.Combined() < kFalseAlarmRate);
 }
 
 TEST_CASE("A scan that follows a sweep deals as the plain selector", "[stat]") {
