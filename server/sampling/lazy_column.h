@@ -23,6 +23,13 @@ class LazyColumn {
     return chunks_[chunk][index % kChunk];
   }
 
+  // A hint that Get(index) is wanted soon.
+  void Prefetch(uint32_t index) const {
+    const uint32_t chunk = index / kChunk;
+    if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) return;
+    __builtin_prefetch(&chunks_[chunk][index % kChunk]);
+  }
+
   void Set(uint32_t index, T value) {
     const uint32_t chunk = index / kChunk;
     if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) {

@@ -82,6 +82,22 @@ absl::string_view PromptIds::Get(uint32_t index) const {
   return Read(place);
 }
 
+void PromptIds::PrefetchPlace(uint32_t index) const {
+  __builtin_prefetch(&groups_[index / kGroup]);
+}
+
+void PromptIds::PrefetchId(uint32_t index) const {
+  // Ids of this length are usual. What is not there is not fetched, for all
+  // that is asked.
+  constexpr uint32_t kUsualBytes = 16;
+  constexpr uint32_t kCacheLine = 64;
+  const char* const group = groups_[index / kGroup];
+  const uint32_t bytes = (index % kGroup + 1) * kUsualBytes;
+  for (uint32_t at = 0; at < bytes; at += kCacheLine) {
+    __builtin_prefetch(group + at);
+  }
+}
+
 std::optional<uint32_t> PromptIds::List(absl::Span<const uint32_t> prompts) {
   constexpr size_t kAhead = 16;
   for (size_t i = 0; i < prompts.size() + kAhead; ++i) {

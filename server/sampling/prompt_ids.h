@@ -35,6 +35,11 @@ class PromptIds {
   // The id of a prompt; empty if it has none. Holds as long as this object.
   absl::string_view Get(uint32_t index) const;
 
+  // Hints that Get(index) is wanted soon; the second once the first, which is
+  // for what the second needs, has come.
+  void PrefetchPlace(uint32_t index) const;
+  void PrefetchId(uint32_t index) const;
+
   // The prompt listed under this id.
   std::optional<uint32_t> Find(absl::string_view id) const;
   // Lets Find find the prompt; false if another one is listed under its id.

@@ -77,6 +77,19 @@ void PromptTable::SetState(uint32_t index, const storage::PromptState& state) {
   dealt_states_.Set(row, dealt);
 }
 
+void PromptTable::Prefetch(absl::Span<const uint32_t> prompts) const {
+  for (const uint32_t index : prompts) {
+    dealt_rows_.Prefetch(index);
+    ids_.PrefetchPlace(index);
+    flags_.Prefetch(index);
+    population_.Prefetch(index);
+  }
+  for (const uint32_t index : prompts) {
+    ids_.PrefetchId(index);
+    dealt_states_.Prefetch(dealt_rows_.Get(index));
+  }
+}
+
 PromptTable::Sequence PromptTable::Narrow(uint64_t sequence) {
   return {static_cast<uint16_t>(sequence),
           static_cast<uint16_t>(sequence >> 16),

@@ -63,6 +63,10 @@ class PromptTable {
   // dealt_sequence and dealt_position of the state.
   std::pair<uint64_t, uint32_t> LastDeal(uint32_t index) const;
 
+  // A hint that all there is to know of these prompts is wanted soon: fetched
+  // one after the other, most of the time would be waiting for memory.
+  void Prefetch(absl::Span<const uint32_t> prompts) const;
+
   // The index of the prompt with this id.
   std::optional<uint32_t> Find(absl::string_view id) const {
     return ids_.Find(id);

@@ -1,6 +1,5 @@
 #include "server/sampling/reward_rule.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
@@ -20,16 +19,6 @@ absl::Status CheckMagnitude(absl::string_view field, double value) {
 }
 
 }  // namespace
-
-std::optional<double> SuccessOf(const storage::RewardRule& rule,
-                                double reward) {
-  // Written so that NaN is refused.
-  if (!(reward >= rule.min && reward <= rule.max)) return std::nullopt;
-  if (rule.kind == storage::RewardRuleKind::kThreshold) {
-    return reward >= rule.threshold ? 1.0 : 0.0;
-  }
-  return std::clamp((reward - rule.min) / (rule.max - rule.min), 0.0, 1.0);
-}
 
 std::string DescribeRule(const storage::RewardRule& rule) {
   return absl::StrCat("a reward must be in [", rule.min, ", ", rule.max, "]");

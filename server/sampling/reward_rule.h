@@ -3,6 +3,7 @@
 #ifndef VADE_SERVER_SAMPLING_REWARD_RULE_H_
 #define VADE_SERVER_SAMPLING_REWARD_RULE_H_
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -12,7 +13,15 @@
 namespace vade::sampling {
 
 // The success of `reward`; nullopt if it is NaN, infinite or outside the rule.
-std::optional<double> SuccessOf(const storage::RewardRule& rule, double reward);
+inline std::optional<double> SuccessOf(const storage::RewardRule& rule,
+                                       double reward) {
+  // Written so that NaN is refused.
+  if (!(reward >= rule.min && reward <= rule.max)) return std::nullopt;
+  if (rule.kind == storage::RewardRuleKind::kThreshold) {
+    return reward >= rule.threshold ? 1.0 : 0.0;
+  }
+  return std::clamp((reward - rule.min) / (rule.max - rule.min), 0.0, 1.0);
+}
 
 // "in [0, 1]": what rewards the rule takes, for error messages.
 std::string DescribeRule(const storage::RewardRule& rule);

@@ -196,6 +196,10 @@ class Run {
   absl::StatusOr<const Batch*> FindBatch(const std::string& batch_id) const;
   void ExpireDue(absl::Time now);
   void ForgetOld(absl::Time now);
+  // Hints for the prompts of up to `count` groups of `batch`, those from `from`
+  // on; kPrefetched at most, which is what the nearer caches hold.
+  static constexpr size_t kPrefetched = 256;
+  void PrefetchPrompts(const Batch& batch, size_t from, size_t count) const;
   void FreeGroup(Batch& batch, uint32_t position, storage::GroupState state);
   void FreeAll(Batch& batch, storage::GroupState group_state,
                storage::BatchState batch_state, absl::Time now);

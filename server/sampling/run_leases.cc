@@ -168,9 +168,11 @@ void Run::ForgetOld(absl::Time now) {
       break;
     }
     // What is stored with this batch alone gets a new place.
-    for (const storage::BatchEntry& entry : oldest->record.entries) {
-      if (KeepsPrompt(*oldest, entry.prompt_index)) {
-        TouchPrompt(entry.prompt_index);
+    const std::vector<storage::BatchEntry>& entries = oldest->record.entries;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (i % kPrefetched == 0) PrefetchPrompts(*oldest, i, kPrefetched);
+      if (KeepsPrompt(*oldest, entries[i].prompt_index)) {
+        TouchPrompt(entries[i].prompt_index);
       }
     }
     batches_.ForgetOldest();
@@ -186,6 +188,17 @@ void Run::ForgetOld(absl::Time now) {
     pending_.DeleteRange(std::move(range.begin), std::move(range.end));
   }
   deleted_below_ = progress_.oldest_sequence;
+}
+
+void Run::PrefetchPrompts(const Batch& batch, size_t from, size_t count) const {
+  const std::vector<storage::BatchEntry>& entries = batch.record.entries;
+  std::array<uint32_t, kPrefetched> prompts;
+  size_t found = 0;
+  for (size_t i = from; i < entries.size() && found < count; ++i) {
+    if (found == kPrefetched) break;
+    prompts[found++] = entries[i].prompt_index;
+  }
+  prompts_.Prefetch(absl::MakeConstSpan(prompts.data(), found));
 }
 
 BatchInfo Run::DescribeBatch(const Batch& batch, bool with_groups) const {

@@ -98,6 +98,9 @@ absl::StatusOr<std::vector<Run::ReportedGroup>> Run::Resolve(
       const GroupReport& report = reports[b].groups[g];
       const std::string field =
           absl::StrCat("reports[", b, "].groups[", g, "]");
+      if (g % kPrefetched == 0) {
+        PrefetchPrompts(**batch, positions.next, reports[b].groups.size() - g);
+      }
       const std::optional<uint32_t> position =
           FindPosition(**batch, report.prompt_id, positions);
       if (!position.has_value()) {
@@ -154,6 +157,7 @@ void Run::ApplyGroup(const ReportedGroup& reported, absl::Time now,
   const storage::GroupRecord before = group;
   storage::PromptState prompt = prompts_.State(entry.prompt_index);
   uint32_t duplicates = 0;
+  double successes = 0;
 
   for (const RolloutReward& rollout : reported.report->rewards) {
     if (!MarkReported(group, rollout.rollout_index)) {
@@ -166,15 +170,17 @@ void Run::ApplyGroup(const ReportedGroup& reported, absl::Time now,
         *SuccessOf(record_.settings.reward_rule, rollout.reward);
     ++group.rewards;
     group.successes += success;
-    ++prompt.rollouts;
-    prompt.successes += success;
-    stats_.CountRollout(batch.record.clock, entry, success);
+    successes += success;
+    stats_.CountRollout(entry, success);
   }
   for (const uint32_t index : reported.report->failed) {
     MarkReported(group, index) ? ++group.failed : ++duplicates;
   }
 
   const uint32_t accepted = group.rewards - before.rewards;
+  prompt.rollouts += accepted;
+  prompt.successes += successes;
+  stats_.CountRollouts(batch.record.clock, accepted, successes);
   const uint32_t failed = group.failed - before.failed;
   const bool late = before.state != GroupState::kInFlight;
   const bool superseded = !prompts_.present(entry.prompt_index) ||

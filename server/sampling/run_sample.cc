@@ -229,6 +229,10 @@ Batch& Run::Deal(const SampleRequest& request, const Selection& selection,
   record.entries.reserve(selection.picks.size());
   for (const Pick& pick : selection.picks) {
     const uint32_t index = pick.prompt;
+    if (record.entries.size() % kPrefetched == 0) {
+      prompts_.Prefetch(absl::MakeConstSpan(prompts).subspan(
+          record.entries.size(), kPrefetched));
+    }
     const Evidence evidence = EvidenceNow(index);
     storage::BatchEntry entry;
     entry.prompt_index = index;

@@ -66,8 +66,7 @@ void RunStats::CountDeal(double clock, const storage::PromptState& state,
   point.expected_effective_groups += entry.expected_egr;
 }
 
-void RunStats::CountRollout(double clock, const storage::BatchEntry& entry,
-                            double success) {
+void RunStats::CountRollout(const storage::BatchEntry& entry, double success) {
   ++progress_.rollouts;
   progress_.successes += success;
   const double error = entry.mean - success;
@@ -76,9 +75,14 @@ void RunStats::CountRollout(double clock, const storage::BatchEntry& entry,
   ++progress_.calibration_rollouts[decile];
   progress_.calibration_predicted[decile] += entry.mean;
   progress_.calibration_successes[decile] += success;
+}
+
+void RunStats::CountRollouts(double clock, uint64_t rollouts,
+                             double successes) {
+  if (rollouts == 0) return;
   storage::SeriesRecord& point = PointAt(clock);
-  ++point.rollouts;
-  point.successes += success;
+  point.rollouts += rollouts;
+  point.successes += successes;
 }
 
 void RunStats::CountGroup(double clock, const storage::GroupRecord& before,

@@ -23,9 +23,10 @@ class RunStats {
   // A prompt is dealt at `clock`; `state` is from before the deal.
   void CountDeal(double clock, const storage::PromptState& state,
                  const storage::BatchEntry& entry);
-  // A new rollout of a batch dealt at `clock` earned `success`.
-  void CountRollout(double clock, const storage::BatchEntry& entry,
-                    double success);
+  // A new rollout of a group earned `success`.
+  void CountRollout(const storage::BatchEntry& entry, double success);
+  // All new rollouts of a report for a group of a batch dealt at `clock`.
+  void CountRollouts(double clock, uint64_t rollouts, double successes);
   // A group of a batch dealt at `clock` went from `before` to `after`.
   void CountGroup(double clock, const storage::GroupRecord& before,
                   const storage::GroupRecord& after);
