@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -76,6 +77,33 @@ def test_a_source_distribution_builds_a_whole_wheel(copy, tmp_path):
         timeout=60,
     )
     assert done.stdout.startswith(str(wheel)), done.stderr
+
+
+def test_pip_installs_it_without_a_network(copy, tmp_path):
+    """As the page and deploy/run do, with what the system has."""
+    if importlib.util.find_spec("ensurepip") is None:
+        pytest.fail("install Debian's python3-venv: no venv can be made here")
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-index", "--no-build-isolation"]
+    environment = dict(os.environ)
+    # The copy that is tested here must not be taken for the installed one.
+    environment.pop("PYTHONPATH", None)
+    programs = (
+        [sys.executable, "-m", "venv", "--system-site-packages", "venv"],
+        ["venv/bin/python", *pip, *offline, str(copy)],
+        ["venv/bin/python", "-c", "import vade.aio; print(vade.__file__)"],
+    )
+    for program in programs:
+        done = subprocess.run(
+            program,
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(str(tmp_path / "venv" / "lib"))
 
 
 @pytest.mark.parametrize(
