@@ -28,9 +28,7 @@ class Certificates:
         self._make(name, host, "CA:FALSE", ["-CA", signer, "-CAkey", key])
         return self.path(f"{name}.pem"), self.path(f"{name}.key")
 
-    def _make(
-        self, name: str, host: str, use: str, signer: list[str]
-    ) -> None:
+    def _make(self, name: str, host: str, use: str, signer: list[str]) -> None:
         command = [
             *("openssl", "req", "-x509", "-nodes", "-days", "2"),
             *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
