@@ -129,6 +129,22 @@ def test_a_build_without_a_tool_names_its_package(
     assert f"apt-get install {package}" in done.stderr
 
 
+def test_a_protoc_without_its_own_files_names_their_package(copy, tmp_path):
+    protoc = tmp_path / "protoc"
+    protoc.write_text(
+        "#!/bin/sh\n"
+        "echo 'google/protobuf/duration.proto: File not found.' >&2; exit 1\n"
+    )
+    protoc.chmod(0o755)
+    done = build(
+        copy,
+        *("build_py", "--build-lib", str(tmp_path / "lib")),
+        PROTOC=str(protoc),
+    )
+    assert done.returncode != 0
+    assert "apt-get install libprotobuf-dev" in done.stderr
+
+
 def test_a_build_without_the_protocol_says_so(copy, tmp_path):
     alone = tmp_path / "alone" / "client" / "python"
     shutil.copytree(copy, alone)
