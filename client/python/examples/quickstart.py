@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
 import random
 import sys
 import time
@@ -170,7 +171,10 @@ def parse_options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--address", help="a server that runs; default: one of its own")
+    add(
+        "--address",
+        help="a server that runs; default: VADE_ADDRESS, or one of its own",
+    )
     add("--run", help="id of the run to make; default: named by the time")
     add("--steps", type=int, default=100, help="default: 100")
     options = parser.parse_args()
@@ -187,14 +191,17 @@ def main() -> int:
     try:
         with contextlib.ExitStack() as stack:
             address = options.address
-            if address is None:
+            if address is None and not os.environ.get("VADE_ADDRESS"):
                 address = stack.enter_context(vade.LocalServer()).address
             client = stack.enter_context(vade.Client(address))
             # One attempt, so that a wrong address is told at once.
             client.check_health()
             run = client.create_run(options.run, seed=1)
             run.import_prompts(made_up_prompts())
-            print(f"The learner is SIMULATED; vade-server at {address} is not.")
+            print(
+                "The learner is SIMULATED; the vade-server at "
+                f"{client.address} is not."
+            )
             train(run, options.steps)
             show(run)
             agree = books_agree(run, options.steps)

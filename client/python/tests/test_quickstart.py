@@ -16,13 +16,24 @@ sys.path.insert(0, str(EXAMPLES))
 import quickstart  # noqa: E402
 
 
-def run_quickstart(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """As a user does, with the package that is tested here."""
+def run_quickstart(
+    *arguments: str, address: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """As a user does, with the package that is tested here.
+
+    Args:
+        address: VADE_ADDRESS. None: it is not set.
+    """
     package = str(Path(vade.__file__).resolve().parent.parent)
     paths = [package, os.environ.get("PYTHONPATH", "")]
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    environment.pop("VADE_ADDRESS", None)
+    if address is not None:
+        environment["VADE_ADDRESS"] = address
     return subprocess.run(
         [sys.executable, str(EXAMPLES / "quickstart.py"), *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -50,10 +61,17 @@ def test_it_trains_on_a_server_and_shows_what_the_server_knows(
     assert len(re.findall(r"alpha +\d+\.\d\d   beta", done.stdout)) == 5
 
 
-def test_it_starts_a_server_of_its_own() -> None:
-    done = run_quickstart("--steps", "1")
-    assert done.returncode == 0, done.stderr
-    assert "counted by the server: 512\n" in done.stdout
+def test_without_an_address_it_takes_the_environments_or_a_server_of_its_own(
+    server: vade.LocalServer, client: vade.Client
+) -> None:
+    named = ["--steps", "1", "--run", "quick-named"]
+    for done in (
+        run_quickstart("--steps", "1"),
+        run_quickstart(*named, address=server.address),
+    ):
+        assert done.returncode == 0, done.stderr
+        assert "counted by the server: 512\n" in done.stdout
+    assert client.get_run("quick-named").stats().group_count == 64
 
 
 def test_what_is_wrong_is_told_in_one_line(
