@@ -73,8 +73,18 @@ def generate(target):
             [protoc, *includes, *arguments], capture_output=True, text=True
         )
         if done.returncode != 0:
-            raise SetupError(f"{protoc} failed:\n{done.stderr}")
+            raise SetupError(f"{protoc} failed:\n{done.stderr}{fix(done)}")
     nest(target)
+
+
+def fix(done):
+    """What to do about a protoc that failed; "": nobody knows."""
+    if "google/protobuf/" in done.stderr and "not found" in done.stderr:
+        return (
+            "protoc lacks the files that come with it; install them (Debian, "
+            "Ubuntu: apt-get install libprotobuf-dev)"
+        )
+    return ""
 
 
 def nest(target):

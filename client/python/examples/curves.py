@@ -36,7 +36,7 @@ def plot_curves(results: Sequence[Result], path: Path) -> None:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    import matplotlib  # type: ignore[import]
+    import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
+from certificates import Certificates
 
 import vade
 
@@ -50,3 +52,22 @@ def new_run(client: vade.Client) -> Callable[..., vade.Run]:
 def run(new_run: Callable[..., vade.Run]) -> vade.Run:
     """A run of 100 prompts, group size 8."""
     return new_run()
+
+
+@pytest.fixture(scope="session")
+def certificates(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Certificates:
+    assert shutil.which("openssl"), "install Debian's package openssl"
+    made = Certificates(tmp_path_factory.mktemp("certificates"))
+    made.signed("server", "localhost", "our-ca")
+    made.signed("far", "sampler.example", "our-ca")
+    made.signed("client", "worker", "workers-ca")
+    made.signed("stranger", "worker", "strangers-ca")
+    return made
+
+
+@pytest.fixture(scope="session")
+def ours(certificates: Certificates) -> vade.Tls:
+    """Trusts the signer of the servers' certificates."""
+    return vade.Tls(ca_file=certificates.path("our-ca.pem"))

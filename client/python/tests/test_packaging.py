@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -78,6 +79,33 @@ def test_a_source_distribution_builds_a_whole_wheel(copy, tmp_path):
     assert done.stdout.startswith(str(wheel)), done.stderr
 
 
+def test_pip_installs_it_without_a_network(copy, tmp_path):
+    """As the page and deploy/run do, with what the system has."""
+    if importlib.util.find_spec("ensurepip") is None:
+        pytest.fail("install Debian's python3-venv: no venv can be made here")
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-index", "--no-build-isolation"]
+    environment = dict(os.environ)
+    # The copy that is tested here must not be taken for the installed one.
+    environment.pop("PYTHONPATH", None)
+    programs = (
+        [sys.executable, "-m", "venv", "--system-site-packages", "venv"],
+        ["venv/bin/python", *pip, *offline, str(copy)],
+        ["venv/bin/python", "-c", "import vade.aio; print(vade.__file__)"],
+    )
+    for program in programs:
+        done = subprocess.run(
+            program,
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(str(tmp_path / "venv" / "lib"))
+
+
 @pytest.mark.parametrize(
     ("missing", "package"),
     [
@@ -99,6 +127,22 @@ def test_a_build_without_a_tool_names_its_package(
     assert done.returncode != 0
     assert f"'{missing}' is needed" in done.stderr
     assert f"apt-get install {package}" in done.stderr
+
+
+def test_a_protoc_without_its_own_files_names_their_package(copy, tmp_path):
+    protoc = tmp_path / "protoc"
+    protoc.write_text(
+        "#!/bin/sh\n"
+        "echo 'google/protobuf/duration.proto: File not found.' >&2; exit 1\n"
+    )
+    protoc.chmod(0o755)
+    done = build(
+        copy,
+        *("build_py", "--build-lib", str(tmp_path / "lib")),
+        PROTOC=str(protoc),
+    )
+    assert done.returncode != 0
+    assert "apt-get install libprotobuf-dev" in done.stderr
 
 
 def test_a_build_without_the_protocol_says_so(copy, tmp_path):

@@ -15,12 +15,11 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar, Union
 
 import grpc
 
-from vade import options
+from vade import _security, options
 from vade._fork import RECONNECT_SECONDS
 from vade._proto.vade.client.v1 import wire_pb2
 from vade._outage import OutageWatch
@@ -111,6 +110,7 @@ class Settings:
         """Checks the arguments of a client."""
         if address is None:
             address = options.default_address()
+            tls = tls or options.environment_tls()
         if not isinstance(address, str) or not address:
             raise refuse("address", address, "give host:port or unix:/path")
         if tls is not None and not isinstance(tls, options.Tls):
@@ -170,31 +170,13 @@ class Settings:
         """None: no encryption."""
         if self.tls is None:
             return None
-        return grpc.ssl_channel_credentials(
-            root_certificates=_read_pem("tls.ca_file", self.tls.ca_file),
-            private_key=_read_pem("tls.key_file", self.tls.key_file),
-            certificate_chain=_read_pem(
-                "tls.certificate_file", self.tls.certificate_file
-            ),
-        )
+        return _security.credentials(self.tls)
 
     def call_metadata(self) -> tuple[tuple[str, str], ...]:
         """Headers of every call."""
         if self.token is None:
             return ()
         return (("authorization", f"Bearer {self.token}"),)
-
-
-def _read_pem(
-    argument: str, path: str | os.PathLike[str] | None
-) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        fix = f"give a PEM file that can be read ({error.strerror})"
-        raise refuse(argument, os.fspath(path), fix) from None
 
 
 class Core:
@@ -338,6 +320,6 @@ def error_of(error: grpc.RpcError, settings: Settings) -> Error:
         # The transport's own words; the server's name what they are about.
         message = f"{settings.address}: {message or 'no answer'}"
         if code == "UNAVAILABLE":
-            message += "; is a vade-server running there?"
+            message += f"; {_security.hint(message, settings.tls)}"
     made = make_error(code, message, info.reason, dict(info.metadata))
     return made

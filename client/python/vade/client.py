@@ -35,7 +35,9 @@ class Client:
     Args:
         address: host:port, unix:/path, or any name that gRPC resolves. None:
             the environment variable VADE_ADDRESS, else 127.0.0.1:7447.
-        tls: Encryption. None: none.
+        tls: Encryption. None: none, or if there is no `address` either what
+            the environment says: VADE_TLS=1 (the system's authorities),
+            VADE_TLS_CA, VADE_TLS_CERT, VADE_TLS_KEY, VADE_TLS_SERVER_NAME.
         token: Sent with every call as "authorization: Bearer TOKEN", for a
             proxy that asks for one: the server itself has no accounts.
         timeout: Seconds of a call, unless the call says otherwise.

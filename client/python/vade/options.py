@@ -25,6 +25,10 @@ _YEAR = 365 * 24 * 3600.0
 class Tls:
     """Encryption, with files in PEM form.
 
+    The files are read when a client connects, which is at its first call and
+    at the first after `close`. A pickled client takes their names along, so
+    they must be there where it is used; absolute ones mean the same everywhere.
+
     Attributes:
         ca_file: Who signs the server's certificate. None: the system's
             authorities.
@@ -108,3 +112,28 @@ def timeout_seconds(value: Duration | None, default: float) -> float:
 def default_address() -> str:
     """VADE_ADDRESS, or else where a server listens unless told otherwise."""
     return os.environ.get("VADE_ADDRESS") or DEFAULT_ADDRESS
+
+
+def environment_tls() -> Tls | None:
+    """What VADE_TLS, VADE_TLS_CA, _CERT, _KEY and _SERVER_NAME say.
+
+    Returns:
+        None: VADE_TLS is 0, or neither it nor one of the files is set.
+    """
+    flag = os.environ.get("VADE_TLS", "").lower()
+    if flag not in ("", "0", "1", "false", "true"):
+        raise refuse("VADE_TLS", flag, "set it to 1 or 0, or leave it out")
+    names = ("CA", "CERT", "KEY", "SERVER_NAME")
+    ca, certificate, key, server_name = (
+        os.environ.get(f"VADE_TLS_{name}") or None for name in names
+    )
+    if (certificate is None) != (key is None):
+        raise refuse(
+            "VADE_TLS_CERT",
+            certificate,
+            "set it and VADE_TLS_KEY, or neither of them",
+        )
+    named = ca is not None or certificate is not None
+    if flag in ("0", "false") or not (flag or named):
+        return None
+    return Tls(ca, certificate, key, server_name)

@@ -11,6 +11,7 @@ from typing import Any
 
 from vade.client import Client
 from vade.errors import refuse
+from vade.options import environment_tls
 from vade.run import Run
 
 __all__ = ["AdapterSettings", "content_id", "ids_of", "open_run"]
@@ -75,7 +76,12 @@ class AdapterSettings:
         return AdapterSettings(**found)
 
     def client(self, **options: Any) -> Client:
-        """A client of the server; `options` as `vade.Client` takes them."""
+        """A client of the server; `options` as `vade.Client` takes them.
+
+        Encrypted as VADE_TLS, VADE_TLS_CA, ... say, wherever the address is
+        from.
+        """
+        options.setdefault("tls", environment_tls())
         return Client(self.address, **options)
 
 
