@@ -1,6 +1,7 @@
 #include "server/sampling/sweep_selector.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <set>
 #include <vector>
@@ -66,21 +67,47 @@ TEST_CASE("Batches are whole, in order and without repeats on any path",
   }
 }
 
-TEST_CASE("A batch is the same on every CPU", "[unit]") {
-  for (const std::vector<Evidence>& evidence :
-       {Spread(50000), std::vector<Evidence>(50000, {9.9, 0.1})}) {
-    const Population population = MakePopulation(evidence);
-    for (const uint32_t count : {1u, 300u, 2000u}) {
-      SelectionInput input = InputOf(population, count, 5, 6);
-      input.clock = 30;
-      input.unselected_decay = 0.99;
-      const Selection expected =
-          SweepSelector(kGain, *AvailableKernels().front()).Select(input);
-      for (const Kernels* kernels : AvailableKernels()) {
-        INFO(kernels->name << ", batch of " << count);
-        CHECK(SweepSelector(kGain, *kernels).Select(input).picks ==
-              expected.picks);
-      }
+// Tells batches apart by every bit of them (FNV-1a over 64-bit words).
+uint64_t Digest(const std::vector<Pick>& picks) {
+  uint64_t digest = 0xcbf2'9ce4'8422'2325;
+  for (const Pick& pick : picks) {
+    for (const uint64_t word :
+         {uint64_t{pick.prompt}, std::bit_cast<uint64_t>(pick.estimate)}) {
+      digest = (digest ^ word) * 0x100'0000'01b3;
+    }
+  }
+  return digest;
+}
+
+// Of the paths that batches take: by the sweep, by the sweep and the scan, and
+// by the scan with and without a guess.
+TEST_CASE("A batch is the same on every CPU and in every version", "[unit]") {
+  struct Case {
+    std::vector<Evidence> evidence;
+    uint32_t count;
+    uint64_t digest;
+  };
+  const std::vector<Evidence> solved(50000, {9.9, 0.1});
+  const std::vector<Evidence> few = Spread(500);
+  const Case cases[] = {{Spread(50000), 1, 0x03ba'78ab'8ffa'bfac},
+                        {Spread(50000), 300, 0x7f5a'825d'49d9'6765},
+                        {Spread(50000), 2000, 0x2c4a'a664'3259'9d93},
+                        {solved, 1, 0x3f9e'bf49'79c1'6c41},
+                        {solved, 300, 0x8da0'35a6'0caf'5e32},
+                        {solved, 2000, 0xe201'6ef9'95be'3cf5},
+                        {few, 1, 0xc29b'97b4'7f5c'4a97},
+                        {few, 100, 0xd778'639b'e137'aeee},
+                        {few, 500, 0xca2e'3d85'ed45'1838}};
+  for (const Case& c : cases) {
+    const Population population = MakePopulation(c.evidence);
+    SelectionInput input = InputOf(population, c.count, 5, 6);
+    input.clock = 30;
+    input.unselected_decay = 0.99;
+    for (const Kernels* kernels : AvailableKernels()) {
+      INFO(kernels->name << ", batch of " << c.count << " from "
+                         << c.evidence.size());
+      CHECK(Digest(SweepSelector(kGain, *kernels).Select(input).picks) ==
+            c.digest);
     }
   }
 }
