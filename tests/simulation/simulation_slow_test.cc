@@ -12,7 +12,7 @@ namespace vade::simulation {
 namespace {
 
 #ifndef VADE_SEEDS_A_PART
-#define VADE_SEEDS_A_PART 7
+#define VADE_SEEDS_A_PART 5
 #endif
 
 void SimulateFrom(uint64_t first_seed) {
