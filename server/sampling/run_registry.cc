@@ -158,7 +158,7 @@ void RunRegistry::Delete(const std::string& run_id, std::string etag,
             runs_.erase(found);
           }
         }
-        done(deleted.status());
+        done(std::move(deleted).status());
       });
 }
 

@@ -37,6 +37,9 @@ def commands(flags):
     seconds = 1 if flags.quick else 2
     calls = [flags.bin / "vade-rpc-benchmark", f"--rounds={rounds}",
              f"--seconds={seconds}"]
+    durability = [flags.bin / "vade-durability-benchmark", f"--rounds={rounds}",
+                  f"--seconds={seconds}"]
+    slow_disk = ["env", f"LD_PRELOAD={flags.bin.resolve() / 'libvade-slow-sync.so'}"]
     starts = [script("compare_start.py", "--rounds", 3, "--prompts",
                      200_000 if flags.quick else 1_000_000)]
     if flags.full:
@@ -49,8 +52,8 @@ def commands(flags):
     return {
         "selection": [script("compare_selection.py", "--rounds", rounds, *size)],
         "calls": [calls + (["--prompts=100000"] if flags.quick else [])],
-        "durability": [[flags.bin / "vade-durability-benchmark",
-                        f"--rounds={rounds}", f"--seconds={seconds}"]],
+        "durability": [durability,
+                       slow_disk + durability + ["--suffix=_2_ms_disk"]],
         "start": starts,
         "scale": scales,
         "redis": [script("compare_redis.py", "--rounds", 4 * rounds)],

@@ -63,7 +63,7 @@ struct CallKind {
       grpc::ClientContext*, const Request*, Response*,
       std::function<void(grpc::Status)>);
   std::function<void(uint64_t call, Request& request)> fill;
-  std::function<void(uint64_t call, const Response& response)> received;
+  std::function<void(uint64_t call, Response& response)> received;
 };
 
 // One load. Thread-compatible; Run comes once.

@@ -27,13 +27,15 @@ struct Flags {
   std::string server = load::SiblingPath("vade-server");
   std::vector<std::string> server_flags = {"--sync=always"};
   std::string folder;
+  std::string suffix;
   uint64_t prompt_count = 100'000;
   uint32_t batch_size = 512;
   uint32_t batches_in_flight = 4;
   uint32_t singles_in_flight = 64;
+  // Sampled at a time, and reported then.
+  uint64_t batch_count = 32;
   // A round.
-  uint64_t batch_count = 60;
-  double seconds = 3;
+  double seconds = 2;
   int rounds = 5;
 };
 
@@ -47,16 +49,15 @@ struct Workload {
   std::vector<storage::Mutation> mutations;
 };
 
-// The mutations one after the other, each synced, for as long as `shape` says.
+// The mutations one after the other, each synced, for as long as `duration`.
 absl::StatusOr<LoadFigures> LoadBare(BareRocksDb& store,
                                      const std::vector<storage::Mutation>& all,
-                                     const LoadShape& shape) {
+                                     absl::Duration duration) {
   client::Clock& clock = client::SystemClock();
   const absl::Time start = clock.Now();
   std::vector<double> milliseconds;
   absl::Time now = start;
-  for (uint64_t i = 0; i < shape.max_calls && now - start < shape.max_duration;
-       ++i) {
+  for (uint64_t i = 0; now - start < duration; ++i) {
     const absl::Status written = store.WriteSynced(all[i % all.size()]);
     if (!written.ok()) return written;
     const absl::Time end = clock.Now();
@@ -85,25 +86,45 @@ using Load = absl::StatusOr<LoadFigures> (*)(
     const std::vector<api::SampleBatchResponse>& batches,
     const LoadShape& shape);
 
-// One round to warm up, then those that count; who comes first alternates.
-absl::Status Compare(const Flags& flags, const Workload& workload, Load load,
-                     const LoadShape& shape, Subject& ours, BareRocksDb& bare) {
-  Comparison rate(workload.name + "_rate", workload.unit, workload.baseline);
-  Comparison median(workload.name + "_p50", "ms", workload.baseline);
-  Comparison tail(workload.name + "_p99", "ms", workload.baseline);
-  for (int i = -1; i < flags.rounds; ++i) {
+// Reports for as long as `shape` says, in parts: what they are of is sampled
+// before each, and what is left of it released after, which is not measured.
+absl::StatusOr<LoadFigures> LoadOurs(const Flags& flags, Load load,
+                                     const LoadShape& shape, Subject& ours) {
+  std::vector<double> milliseconds;
+  double seconds = 0;
+  while (seconds < absl::ToDoubleSeconds(shape.max_duration)) {
     const auto batches =
         SampleBatches(*ours.client, flags.batch_size, flags.batch_count);
     if (!batches.ok()) return batches.status();
-    absl::StatusOr<LoadFigures> bare_figures;
-    if (i % 2 != 0) bare_figures = LoadBare(bare, workload.mutations, shape);
-    const auto figures = load(*ours.connections, *batches, shape);
-    if (i % 2 == 0) bare_figures = LoadBare(bare, workload.mutations, shape);
-    if (!figures.ok()) return figures.status();
-    if (!bare_figures.ok()) return bare_figures.status();
+    const auto part = load(*ours.connections, *batches, shape);
+    if (!part.ok()) return part.status();
+    const std::vector<double>& more = part->milliseconds;
+    milliseconds.insert(milliseconds.end(), more.begin(), more.end());
+    seconds += part->seconds;
     const absl::Status released =
         ReleaseAll(*ours.connections, BatchIds(*batches));
     if (!released.ok()) return released;
+  }
+  return FiguresOf(std::move(milliseconds), seconds);
+}
+
+// One round to warm up, then those that count; who comes first alternates.
+absl::Status Compare(const Flags& flags, const Workload& workload, Load load,
+                     const LoadShape& shape, Subject& ours, BareRocksDb& bare) {
+  const std::string name = workload.name + flags.suffix;
+  Comparison rate(name + "_rate", workload.unit, workload.baseline);
+  Comparison median(name + "_p50", "ms", workload.baseline);
+  Comparison tail(name + "_p99", "ms", workload.baseline);
+  for (int i = -1; i < flags.rounds; ++i) {
+    absl::StatusOr<LoadFigures> bare_figures;
+    const auto load_bare = [&] {
+      bare_figures = LoadBare(bare, workload.mutations, shape.max_duration);
+    };
+    if (i % 2 != 0) load_bare();
+    const auto figures = LoadOurs(flags, load, shape, ours);
+    if (i % 2 == 0) load_bare();
+    if (!figures.ok()) return figures.status();
+    if (!bare_figures.ok()) return bare_figures.status();
     if (i < 0) continue;
     rate.AddRound(figures->CallsPerSecond() * workload.unit_per_report,
                   bare_figures->CallsPerSecond() * workload.unit_per_report);
@@ -135,19 +156,16 @@ absl::Status CompareAll(const Flags& flags, const std::string& folder) {
       std::move(mutations.batches)};
   status = Compare(flags, whole, &LoadBatchReports,
                    {.in_flight = flags.batches_in_flight,
-                    .max_calls = flags.batch_count,
                     .max_duration = absl::Seconds(flags.seconds)},
                    *ours, **bare);
   if (!status.ok()) return status;
   const Workload singles = {"report_rewards_1_durable", "reports/s", 1,
                             "RocksDB, one synced write a report, one thread",
                             std::move(mutations.singles)};
-  return Compare(
-      flags, singles, &LoadSingleReports,
-      {.in_flight = flags.singles_in_flight,
-       .max_calls = flags.batch_count * flags.batch_size * kGroupSize,
-       .max_duration = absl::Seconds(flags.seconds)},
-      *ours, **bare);
+  return Compare(flags, singles, &LoadSingleReports,
+                 {.in_flight = flags.singles_in_flight,
+                  .max_duration = absl::Seconds(flags.seconds)},
+                 *ours, **bare);
 }
 
 int Main(int argc, char** argv) {
@@ -161,12 +179,14 @@ int Main(int argc, char** argv) {
   app.add_option("--folder", flags.folder,
                  "An empty folder on the disk to measure (default: a "
                  "temporary one, removed at the end)");
+  app.add_option("--suffix", flags.suffix,
+                 "Put behind the names of what is reported, say of the disk");
   app.add_option("--prompts", flags.prompt_count)->capture_default_str();
   app.add_option("--batch-size", flags.batch_size)->capture_default_str();
-  app.add_option("--batches", flags.batch_count, "Of a round")
+  app.add_option("--batches", flags.batch_count, "Sampled at a time")
       ->capture_default_str();
   app.add_option("--rounds", flags.rounds)->capture_default_str();
-  app.add_option("--seconds", flags.seconds, "Longest round")
+  app.add_option("--seconds", flags.seconds, "Of a round")
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   const TempFolder temporary;

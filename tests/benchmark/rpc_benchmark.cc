@@ -107,8 +107,8 @@ absl::Status Compare(const std::string& name, const Flags& flags,
   return absl::OkStatus();
 }
 
-// SampleBatch for as long as a round takes. What is sampled is released again
-// whenever half of the prompts are in flight; that is not measured.
+// SampleBatch for as long as a round takes, in parts. What was sampled in one
+// is reported before the next, which is not measured.
 absl::StatusOr<RoundFigures> SampleForARound(const Subject& subject,
                                              bool of_ours, uint32_t batch_size,
                                              const LoadShape& shape) {
@@ -116,9 +116,9 @@ absl::StatusOr<RoundFigures> SampleForARound(const Subject& subject,
   std::vector<double> milliseconds;
   double seconds = 0;
   while (seconds < absl::ToDoubleSeconds(shape.max_duration)) {
-    std::vector<std::string> batch_ids;
+    std::vector<api::SampleBatchResponse> batches;
     const auto part = Measure(subject, [&] {
-      return LoadSampling(*subject.connections, batch_size, shape, &batch_ids);
+      return LoadSampling(*subject.connections, batch_size, shape, batches);
     });
     if (!part.ok()) return part.status();
     const std::vector<double>& more = part->load.milliseconds;
@@ -126,8 +126,10 @@ absl::StatusOr<RoundFigures> SampleForARound(const Subject& subject,
     seconds += part->load.seconds;
     round.processor_time += part->processor_time;
     if (!of_ours) continue;
-    const absl::Status released = ReleaseAll(*subject.connections, batch_ids);
-    if (!released.ok()) return released;
+    const auto reported =
+        LoadBatchReports(*subject.connections, batches,
+                         {.max_duration = absl::InfiniteDuration()});
+    if (!reported.ok()) return reported.status();
   }
   round.load = FiguresOf(std::move(milliseconds), seconds);
   return round;
@@ -136,8 +138,9 @@ absl::StatusOr<RoundFigures> SampleForARound(const Subject& subject,
 absl::Status CompareSampling(const Flags& flags, Subject& ours, Subject& bare,
                              uint64_t prompt_count, uint32_t batch_size,
                              uint32_t in_flight) {
+  // An eighth of the prompts is in flight at most.
   const LoadShape shape = {.in_flight = in_flight,
-                           .max_calls = prompt_count / 2 / batch_size,
+                           .max_calls = prompt_count / 8 / batch_size,
                            .max_duration = absl::Seconds(flags.seconds)};
   return Compare(
       absl::StrCat("sample_batch_", batch_size, "_of_", prompt_count), flags,

@@ -90,28 +90,25 @@ absl::Status MakePrompts(client::Client& client, uint64_t prompt_count) {
                                load::NumberedPromptIds(prompt_count));
 }
 
-absl::StatusOr<LoadFigures> LoadSampling(Connections& connections,
-                                         uint32_t batch_size,
-                                         const LoadShape& shape,
-                                         std::vector<std::string>* batch_ids) {
-  std::vector<std::string> ids(batch_ids == nullptr ? 0 : shape.max_calls);
-  CallKind<api::SampleBatchRequest, api::SampleBatchResponse> kind = {
+absl::StatusOr<LoadFigures> LoadSampling(
+    Connections& connections, uint32_t batch_size, const LoadShape& shape,
+    std::vector<api::SampleBatchResponse>& batches) {
+  batches.assign(shape.max_calls, {});
+  const CallKind<api::SampleBatchRequest, api::SampleBatchResponse> kind = {
       &AsyncStub::SampleBatch,
       [batch_size](uint64_t, api::SampleBatchRequest& request) {
         request.set_run(client::RunName(kRunId));
         request.set_batch_size(batch_size);
       },
-      nullptr};
-  if (batch_ids != nullptr) {
-    kind.received = [&ids](uint64_t call,
-                           const api::SampleBatchResponse& response) {
-      ids[call] = response.batch_id();
-    };
-  }
-  auto figures = RunLoad(connections, std::move(kind), shape);
-  if (!figures.ok() || batch_ids == nullptr) return figures;
-  ids.erase(std::remove(ids.begin(), ids.end(), ""), ids.end());
-  *batch_ids = std::move(ids);
+      [&batches](uint64_t call, api::SampleBatchResponse& response) {
+        batches[call].Swap(&response);
+      }};
+  auto figures = RunLoad(connections, kind, shape);
+  const auto unused = [](const api::SampleBatchResponse& batch) {
+    return batch.batch_id().empty();
+  };
+  batches.erase(std::remove_if(batches.begin(), batches.end(), unused),
+                batches.end());
   return figures;
 }
 
@@ -186,7 +183,7 @@ absl::StatusOr<LoadFigures> LoadBatchReports(
   return RunLoad(
       connections,
       Reports([&](uint64_t call, api::ReportRewardsRequest& request) {
-        request = requests[call];
+        request.Swap(&requests[call]);  // made beforehand, sent once
       }),
       bounded);
 }

@@ -37,12 +37,10 @@ absl::StatusOr<Subject> StartSubject(const std::string& program,
 // Makes the run `kRunId` with so many prompts.
 absl::Status MakePrompts(client::Client& client, uint64_t prompt_count);
 
-// SampleBatch calls; the ids of the batches go to `batch_ids` if that is not
-// null, without which they stay in flight.
-absl::StatusOr<LoadFigures> LoadSampling(Connections& connections,
-                                         uint32_t batch_size,
-                                         const LoadShape& shape,
-                                         std::vector<std::string>* batch_ids);
+// SampleBatch calls; what they sampled is put into `batches`.
+absl::StatusOr<LoadFigures> LoadSampling(
+    Connections& connections, uint32_t batch_size, const LoadShape& shape,
+    std::vector<api::SampleBatchResponse>& batches);
 
 // Gives batches back.
 absl::Status ReleaseAll(Connections& connections,

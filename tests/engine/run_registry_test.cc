@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -37,7 +38,8 @@ class Registry {
     Call<bool> call;
     auto done = call.Done();
     registry_->Delete(id, etag, [done](absl::Status status) {
-      done(status.ok() ? absl::StatusOr<bool>(true) : status);
+      if (status.ok()) return done(true);
+      done(std::move(status));
     });
     return call.Wait().status();
   }
