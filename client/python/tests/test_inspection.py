@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 
@@ -49,7 +50,11 @@ def test_prompts_are_a_table_by_id(trained):
     assert frame.in_flight.dtype == bool
     hardest = to_pandas(run.prompts(order_by="posterior_mean"))
     assert hardest.posterior_mean.is_monotonic_increasing
-    assert to_pandas(run, payloads=True).payload["p3"] == b'{"i":3}'
+    with_payloads = to_pandas(run, payloads=True)
+    assert with_payloads.payload["p3"] == b'{"i":3}'
+    assert run.to_pandas().equals(frame)
+    assert run.to_pandas(payloads=True).equals(with_payloads)
+    assert run_async(run, "to_pandas").equals(frame)
 
 
 def test_other_records_are_tables_too(trained):
@@ -73,6 +78,16 @@ def test_other_records_are_tables_too(trained):
             to_pandas(wrong)
 
 
+def run_async(run, method):
+    """The same method of the asyncio client."""
+
+    async def call():
+        async with vade.aio.Client(run.client.address) as client:
+            return await getattr(client.run(run.id), method)()
+
+    return asyncio.run(asyncio.wait_for(call(), 60))
+
+
 def panels(figure):
     return {axes.get_title().split(":")[0]: axes for axes in figure.axes}
 
@@ -81,7 +96,7 @@ def test_a_plot_shows_what_the_statistics_say(trained):
     pytest.importorskip("matplotlib")
     run, _ = trained
     stats = run.stats()
-    figure = plot(run)
+    figure = run.plot()
     found = panels(figure)
     bars = found["posterior mean pass rate of the prompts"].patches
     assert sum(bar.get_height() for bar in bars) == 60
@@ -102,6 +117,7 @@ def test_a_plot_shows_what_the_statistics_say(trained):
     )
     assert deals == 240 - round(stats.ever_dealt_share * 60)
     assert figure._repr_png_().startswith(b"\x89PNG")
+    assert panels(run_async(run, "plot")).keys() == found.keys()
 
 
 def test_statistics_of_several_times_show_how_pass_rates_moved(trained):

@@ -489,3 +489,29 @@ class Run:
                 reporter's thread.
         """
         return Reporter(self, max_rollouts, max_delay, max_waiting, on_error)
+
+    # ---- looking at it
+
+    def to_pandas(
+        self, *, payloads: bool = False, timeout: Duration | None = None
+    ) -> Any:
+        """All prompts as a pandas.DataFrame, one row each: `vade.to_pandas`,
+        which says more and makes tables of other records too.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        from vade import inspection
+
+        return inspection.to_pandas(self, payloads=payloads, timeout=timeout)
+
+    def plot(self, *, timeout: Duration | None = None) -> Any:
+        """A matplotlib Figure of how the run fares now: `vade.plot`, which
+        also shows how pass rates moved, given statistics of several times.
+
+        Raises:
+            ImportError: matplotlib is not installed.
+        """
+        from vade import inspection
+
+        return inspection.plot(self, timeout=timeout)

@@ -353,3 +353,20 @@ class Run:
     ) -> Reporter:
         """See `vade.Run.reporter`; `on_error` is called in the event loop."""
         return Reporter(self, max_rollouts, max_delay, max_waiting, on_error)
+
+    # ---- looking at it
+
+    async def to_pandas(
+        self, *, payloads: bool = False, timeout: Duration | None = None
+    ) -> Any:
+        """See `vade.Run.to_pandas`."""
+        from vade import inspection
+
+        stream = self.prompts(payloads=payloads, timeout=timeout)
+        return inspection.to_pandas([prompt async for prompt in stream])
+
+    async def plot(self, *, timeout: Duration | None = None) -> Any:
+        """See `vade.Run.plot`."""
+        from vade import inspection
+
+        return inspection.plot(await self.stats(timeout=timeout))
