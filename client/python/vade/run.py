@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+import vade
 from vade import _messages, _plans, _reports, records
 from vade._checks import LabelFilter
 from vade._requests import PromptLike
@@ -117,12 +118,21 @@ class Run:
         driver = self._client._driver
         return driver.run(_plans.stats(driver.core, self._id, timeout))
 
+    def to_pandas(
+        self, *, payloads: bool = False, timeout: Duration | None = None
+    ) -> Any:
+        """All prompts as a pandas.DataFrame: `vade.to_pandas` of the run."""
+        return vade.to_pandas(self, payloads=payloads, timeout=timeout)
+
+    def plot(self, *, timeout: Duration | None = None) -> Any:
+        """A matplotlib Figure of how it fares: `vade.plot` of the run."""
+        return vade.plot(self, timeout=timeout)
+
     def watch(
         self, *, interval: Duration = 1.0, timeout: Duration | None = None
     ) -> Iterator[RunStats]:
-        """The statistics at once, then whenever the run changed.
-
-        Reconnects after a lost connection. Leave the loop to end it.
+        """The statistics at once, then whenever the run changed, over lost
+        connections too. Leave the loop to end it.
 
         Args:
             interval: Seconds between two, 0.1 to 3600.
@@ -216,8 +226,7 @@ class Run:
         if view is None and order_by is None:
             stream = _plans.prompts_stream(self._id, labels, payloads, timeout)
             for message in driver.stream(stream):
-                page = _plans.prompts_of(driver.core, self._id, message)
-                yield from page
+                yield from _plans.prompts_of(driver.core, self._id, message)
             return
         selection = dict(
             labels=labels, view=view, order_by=order_by, payloads=payloads
@@ -489,29 +498,3 @@ class Run:
                 reporter's thread.
         """
         return Reporter(self, max_rollouts, max_delay, max_waiting, on_error)
-
-    # ---- looking at it
-
-    def to_pandas(
-        self, *, payloads: bool = False, timeout: Duration | None = None
-    ) -> Any:
-        """All prompts as a pandas.DataFrame, one row each: `vade.to_pandas`,
-        which says more and makes tables of other records too.
-
-        Raises:
-            ImportError: pandas is not installed.
-        """
-        from vade import inspection
-
-        return inspection.to_pandas(self, payloads=payloads, timeout=timeout)
-
-    def plot(self, *, timeout: Duration | None = None) -> Any:
-        """A matplotlib Figure of how the run fares now: `vade.plot`, which
-        also shows how pass rates moved, given statistics of several times.
-
-        Raises:
-            ImportError: matplotlib is not installed.
-        """
-        from vade import inspection
-
-        return inspection.plot(self, timeout=timeout)

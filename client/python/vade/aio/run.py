@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+import vade
 from vade import _messages, _plans, _reports, records
 from vade._checks import LabelFilter
 from vade._requests import PromptLike
@@ -108,6 +109,17 @@ class Run:
         """See `vade.Run.stats`."""
         driver = self._client._driver
         return await driver.run(_plans.stats(driver.core, self._id, timeout))
+
+    async def to_pandas(
+        self, *, payloads: bool = False, timeout: Duration | None = None
+    ) -> Any:
+        """See `vade.Run.to_pandas`."""
+        stream = self.prompts(payloads=payloads, timeout=timeout)
+        return vade.to_pandas([prompt async for prompt in stream])
+
+    async def plot(self, *, timeout: Duration | None = None) -> Any:
+        """See `vade.Run.plot`."""
+        return vade.plot(await self.stats(timeout=timeout))
 
     async def watch(
         self, *, interval: Duration = 1.0, timeout: Duration | None = None
@@ -353,20 +365,3 @@ class Run:
     ) -> Reporter:
         """See `vade.Run.reporter`; `on_error` is called in the event loop."""
         return Reporter(self, max_rollouts, max_delay, max_waiting, on_error)
-
-    # ---- looking at it
-
-    async def to_pandas(
-        self, *, payloads: bool = False, timeout: Duration | None = None
-    ) -> Any:
-        """See `vade.Run.to_pandas`."""
-        from vade import inspection
-
-        stream = self.prompts(payloads=payloads, timeout=timeout)
-        return inspection.to_pandas([prompt async for prompt in stream])
-
-    async def plot(self, *, timeout: Duration | None = None) -> Any:
-        """See `vade.Run.plot`."""
-        from vade import inspection
-
-        return inspection.plot(await self.stats(timeout=timeout))
