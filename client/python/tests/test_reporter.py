@@ -165,7 +165,9 @@ def child(server, run, batch, end):
         address=server.address, run=run.id, batch=batch.id, end=end
     )
     return subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,  # our own may be at its end, which a child sees
+        stdout=subprocess.PIPE,
     )
 
 
@@ -182,6 +184,7 @@ def test_a_flush_that_was_answered_survives_a_kill(server, run):
     assert process.stdout.readline() == b"more\n"
     process.send_signal(signal.SIGKILL)
     process.wait(20)
+    process.stdin.close()
     process.stdout.close()
     assert run.stats().rollout_count == 128
 
