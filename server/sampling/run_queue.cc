@@ -135,8 +135,8 @@ RunQueue::Place RunQueue::Push(CallPtr& call) {
   if (queue_.size() >= limits_.queued_calls) return Place::kNone;
   queue_.push_back(std::move(call));
   ++counts_.calls;
-  const bool first = !run_taken_;
-  run_taken_ = true;
+  const bool first = !scheduled_;
+  scheduled_ = true;
   return first ? Place::kFirst : Place::kBehindOthers;
 }
 
@@ -154,30 +154,17 @@ RunQueue::CallPtr RunQueue::Pop(bool only_small) {
 }
 
 void RunQueue::Schedule() {
-  pool_.Post([self = shared_from_this()] { self->DrainOnPool(); });
-}
-
-void RunQueue::DrainOnPool() {
-  ApplyWaiting(/*only_small=*/false);
-  if (!BeginWrite()) return;
-  const Commit commit = TakeCommit();
-  if (LetRunGo()) Schedule();
-  const absl::Status written = Write(commit.mutation);
-  EndWrite();
-  Answer(commit, written);
+  pool_.Post([self = shared_from_this()] {
+    if (self->DrainOnce(/*only_small=*/false)) self->Schedule();
+  });
 }
 
 void RunQueue::DrainHere() {
   // The caller's, or one that a call's `done` lets go.
   const std::shared_ptr<RunQueue> self = shared_from_this();
-  for (int i = 0; i < kMaxCommitsInPlace && NextIsSmall(); ++i) {
-    ApplyWaiting(/*only_small=*/true);
-    if (!BeginWrite()) return;
-    const Commit commit = TakeCommit();
-    const absl::Status written = Write(commit.mutation);
-    EndWrite();
-    Answer(commit, written);
-    if (!LetRunGo()) return;
+  for (int i = 0; i < kMaxCommitsInPlace; ++i) {
+    if (!NextIsSmall()) break;
+    if (!DrainOnce(/*only_small=*/true)) return;
   }
   Schedule();
 }
@@ -186,68 +173,30 @@ bool RunQueue::NextIsSmall() const {
   return waiting_.empty() && (taken_.empty() || taken_.front()->small());
 }
 
-void RunQueue::ApplyWaiting(bool only_small) {
-  refused_ = health();
+bool RunQueue::DrainOnce(bool only_small) {
   const absl::Time now = clock_.Now();
-  ApplyCalls(now, only_small);
-  ServeWaiting(now);
+  std::vector<CallPtr> applied;
+  ApplyCalls(now, only_small, applied);
+  ServeWaiting(now, applied);
+  const absl::Status written = WriteChanges();
   UpdateDue();
-}
-
-bool RunQueue::BeginWrite() {
+  for (const CallPtr& call : applied) call->Finish(written);
+  if (!taken_.empty()) return true;
   MutexLock lock(mu_);
-  write_next_ = writing_;
-  writing_ = true;
-  return !write_next_;
+  scheduled_ = !queue_.empty();
+  return scheduled_;
 }
 
-RunQueue::Commit RunQueue::TakeCommit() {
-  return {std::exchange(applied_, {}), run_->TakeMutation()};
-}
-
-bool RunQueue::LetRunGo() {
-  MutexLock lock(mu_);
-  run_taken_ = !taken_.empty() || !queue_.empty();
-  return run_taken_;
-}
-
-absl::Status RunQueue::Write(const storage::Mutation& mutation) {
-  // After a failure nothing is written that builds on what was not.
-  if (absl::Status failed = health(); !failed.ok()) return failed;
-  if (mutation.empty()) return absl::OkStatus();
-  const absl::Status written = store_.Write(mutation);
-  MutexLock lock(mu_);
-  if (written.ok()) {
-    ++counts_.commits;
-    counts_.committed_bytes += mutation.bytes();
-  } else {
-    health_ = StorageFailed(written);
-  }
-  return health_;
-}
-
-void RunQueue::EndWrite() {
-  {
-    MutexLock lock(mu_);
-    writing_ = false;
-    if (!std::exchange(write_next_, false)) return;
-  }
-  Schedule();
-}
-
-void RunQueue::Answer(const Commit& commit, const absl::Status& written) {
-  for (const CallPtr& call : commit.calls) call->Finish(written);
-}
-
-void RunQueue::ApplyCalls(absl::Time now, bool only_small) {
+void RunQueue::ApplyCalls(absl::Time now, bool only_small,
+                          std::vector<CallPtr>& applied) {
   const size_t limit = only_small ? kMaxCallsInPlace : kMaxCallsPerCommit;
   const absl::Status accepted;
-  while (applied_.size() < limit && run_->pending_bytes() < kMaxCommitBytes) {
+  while (applied.size() < limit && run_->pending_bytes() < kMaxCommitBytes) {
     CallPtr call = Pop(only_small);
     if (call == nullptr) return;
     const absl::Status& refused = call->changes() ? refused_ : accepted;
     if (call->Apply(*run_, now, refused)) {
-      applied_.push_back(std::move(call));
+      applied.push_back(std::move(call));
     } else {
       // Only a sample call is not answered yet.
       waiting_.emplace_back(static_cast<SampleCall*>(call.release()));
@@ -292,7 +241,7 @@ void RunQueue::Select(SampleCall& call, absl::Time now) {
                          std::memory_order_relaxed);
 }
 
-void RunQueue::ServeWaiting(absl::Time now) {
+void RunQueue::ServeWaiting(absl::Time now, std::vector<CallPtr>& applied) {
   // As of now: what the calls below free or cool down is for the next time.
   const uint64_t version = run_->eligible_version();
   bool changed = version != served_version_;
@@ -314,7 +263,7 @@ void RunQueue::ServeWaiting(absl::Time now) {
     }
     if (answered) {
       changed = true;  // those behind may have waited for this call alone
-      applied_.push_back(std::move(call));
+      applied.push_back(std::move(call));
     } else {
       if (!is_blocked) blocked.push_back(&call->request.filter);
       still_waiting.push_back(std::move(call));
@@ -322,6 +271,22 @@ void RunQueue::ServeWaiting(absl::Time now) {
   }
   waiting_ = std::move(still_waiting);
   served_version_ = version;
+}
+
+absl::Status RunQueue::WriteChanges() {
+  if (!refused_.ok()) return refused_;
+  const storage::Mutation mutation = run_->TakeMutation();
+  if (mutation.empty()) return absl::OkStatus();
+  const absl::Status written = store_.Write(mutation);
+  if (!written.ok()) refused_ = StorageFailed(written);
+  MutexLock lock(mu_);
+  if (written.ok()) {
+    ++counts_.commits;
+    counts_.committed_bytes += mutation.bytes();
+  } else {
+    health_ = refused_;
+  }
+  return refused_;
 }
 
 void RunQueue::UpdateDue() {

@@ -1,22 +1,16 @@
 // RunQueue: the one way to a Run. Calls wait in a queue; one thread takes all
 // that wait, applies them in order, writes their changes as one mutation, and
 // only then answers them, reads too, so no answer shows what a crash could
-// take back. No lock is held during the write, and the run itself needs none:
-// one thread at a time has it.
+// take back. While it writes, the next calls gather. No lock is held during
+// the write, and the run itself needs none: one thread at a time touches it.
 //
-// A thread lets the run go before it writes. Another may apply the next calls
-// meanwhile; their changes are written when that write is over, with those of
-// all calls that came until then. So there is one write at a time, in order,
-// and while it waits for the disk the next is made and the last is answered.
-//
-// The threads are workers of the pool or, where the store does not wait for a
+// That thread is a worker of the pool or, where the store does not wait for a
 // disk, the caller of a small call that finds the queue idle: it works off its
-// own call and the small ones that come meanwhile, up to a limit, keeps the run
-// as it does, and leaves all else to the pool.
+// own call and the small ones that come meanwhile, up to a limit, and leaves
+// all else to the pool.
 //
 // A failed write stops the run's changes with STORAGE_FAILED until the server
-// restarts, those applied behind it too; reads go on, and may show the changes
-// that were not written.
+// restarts; reads go on, and may show the change whose write failed.
 //
 // Owned by the RunRegistry. Thread-safe.
 #ifndef VADE_SERVER_SAMPLING_RUN_QUEUE_H_
@@ -41,7 +35,6 @@
 #include "server/sampling/requests.h"
 #include "server/sampling/run.h"
 #include "server/sampling/worker_pool.h"
-#include "storage/mutation.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
 
@@ -139,39 +132,23 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   Place Push(CallPtr& call);
   void Schedule();
 
-  // Calls to be answered together, and what they changed.
-  struct Commit {
-    std::vector<CallPtr> calls;
-    storage::Mutation mutation;
-  };
-
-  void DrainOnPool();
-  void DrainHere();
-
   // The steps of the one thread that has the run.
-  void ApplyWaiting(bool only_small);
-  // False if another thread writes: that one sees to what was applied, and the
-  // run is no longer this one's.
-  bool BeginWrite();
-  Commit TakeCommit();
-  // True if calls wait, and the run must go on to a thread for them.
-  bool LetRunGo();
+  void DrainHere();
+  // One commit. False if there is nothing more to do, and this thread has the
+  // run no longer.
+  bool DrainOnce(bool only_small);
   // Whether what comes next, as far as it is known, is small.
   bool NextIsSmall() const;
   // The next call in order, null if there is none; `only_small`: or none that
   // is small.
   CallPtr Pop(bool only_small);
-  void ApplyCalls(absl::Time now, bool only_small);
+  void ApplyCalls(absl::Time now, bool only_small,
+                  std::vector<CallPtr>& applied);
   bool TrySample(SampleCall& call, absl::Time now);
   void Select(SampleCall& call, absl::Time now);
-  void ServeWaiting(absl::Time now);
+  void ServeWaiting(absl::Time now, std::vector<CallPtr>& applied);
+  absl::Status WriteChanges();
   void UpdateDue();
-
-  // The steps of the one thread that writes.
-  absl::Status Write(const storage::Mutation& mutation);
-  void EndWrite();
-
-  static void Answer(const Commit& commit, const absl::Status& written);
 
   storage::Store& store_;
   WorkerPool& pool_;
@@ -185,22 +162,17 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   // while another thread has the run; a stale answer costs time only.
   std::atomic<bool> slow_selections_{false};
 
-  // Touched only by the thread that has the run, one at a time; the hand-over
-  // from one to the next goes through mu_.
+  // Touched only by the thread that has set scheduled_, one at a time; the
+  // hand-over from one to the next goes through mu_.
   std::unique_ptr<Run> run_;
-  std::deque<CallPtr> taken_;     // from queue_, before all that is still there
-  std::vector<CallPtr> applied_;  // and not yet part of a commit
+  std::deque<CallPtr> taken_;  // from queue_, before all that is still there
   std::deque<std::unique_ptr<SampleCall>> waiting_;
   uint64_t served_version_ = 0;
-  absl::Status refused_;  // health_, as of when calls were applied last
+  absl::Status refused_;
 
   mutable Mutex mu_;
   std::deque<CallPtr> queue_ ABSL_GUARDED_BY(mu_);
-  // Whether a thread has the run, or will have it.
-  bool run_taken_ ABSL_GUARDED_BY(mu_) = false;
-  bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  // Whether applied calls wait for the write to end; the run waits with them.
-  bool write_next_ ABSL_GUARDED_BY(mu_) = false;
+  bool scheduled_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status health_ ABSL_GUARDED_BY(mu_);
   QueueCounts counts_ ABSL_GUARDED_BY(mu_);
   // When Tick has something to do.

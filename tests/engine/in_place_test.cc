@@ -157,27 +157,6 @@ TEST_CASE("Small calls that gather during a write are answered by one write",
   CHECK(log.names() == expected);
 }
 
-TEST_CASE("A small call that comes during a worker's write waits for no one",
-          "[unit]") {
-  InPlaceFixture f(0);
-  AnswerLog log;
-  f.store().BlockWrites();
-  Call<ImportResult> large;
-  f.Import("large", large, &log);
-  f.store().WaitForBlockedWrites(1);
-  const uint64_t writes = f.store().writes();
-  Call<ImportResult> change;
-  f.SmallImport("small", change, &log);
-  Call<RunInfo> read;
-  f.SmallRead(read, &log);
-  CHECK(log.names().empty());
-  f.store().UnblockWrites();
-  CHECK(read.Wait()->prompts == 2);
-  CHECK(change.Wait().ok());
-  CHECK(large.Wait().ok());
-  CHECK(f.store().writes() == writes + 2);
-}
-
 TEST_CASE("A small call whose write fails is refused, and so are later ones",
           "[unit]") {
   InPlaceFixture f(1);

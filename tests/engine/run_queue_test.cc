@@ -1,7 +1,5 @@
 #include "server/sampling/run_queue.h"
 
-#include <future>
-#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -61,82 +59,6 @@ TEST_CASE("No answer, not even a read's, comes before its write is done",
   f.store().UnblockWrites();
   CHECK(change.Wait().ok());
   CHECK(read.Wait()->prompts == 1);
-}
-
-// A change that imports `id` and says when it is applied.
-std::future<void> ImportAndTell(QueueFixture& f, const std::string& id,
-                                Call<ImportResult>& call, AnswerLog* log) {
-  const auto applied = std::make_shared<std::promise<void>>();
-  f.queue().Change<ImportResult>(
-      [id, applied](Run& run, absl::Time now) {
-        ImportRequest request;
-        request.prompts.emplace_back().id = id;
-        auto result = run.Import(request, now);
-        applied->set_value();
-        return result;
-      },
-      call.Done(log, id));
-  return applied->get_future();
-}
-
-TEST_CASE("While a write is on, the next calls are applied but not answered",
-          "[unit]") {
-  QueueFixture f(0, {}, /*threads=*/2);
-  AnswerLog log;
-  f.store().BlockWrites();
-  Call<ImportResult> first;
-  f.Import("first", first, &log);
-  f.store().WaitForBlockedWrites(1);
-  const uint64_t writes = f.store().writes();
-  Call<ImportResult> second;
-  ImportAndTell(f, "second", second, &log).wait();
-  std::vector<Call<RunInfo>> reads(20);
-  for (auto& read : reads) f.Read(read, &log);
-  CHECK(log.names().empty());
-  f.store().UnblockWrites();
-  for (auto& read : reads) CHECK(read.Wait()->prompts == 2);
-  CHECK(first.Wait().ok());
-  CHECK(second.Wait().ok());
-  CHECK(f.store().writes() == writes + 2);
-}
-
-TEST_CASE("An answer that takes its time holds up no later write", "[unit]") {
-  QueueFixture f(0, {}, /*threads=*/2);
-  std::promise<void> answering;
-  std::promise<void> go_on;
-  f.queue().Change<bool>([](Run&, absl::Time) { return true; },
-                         [&answering, wait = go_on.get_future().share()](
-                             const absl::StatusOr<bool>&) {
-                           answering.set_value();
-                           wait.wait();
-                         });
-  answering.get_future().wait();
-  Call<ImportResult> second;
-  f.Import("second", second);
-  CHECK(second.Wait().ok());
-  go_on.set_value();
-}
-
-TEST_CASE("Changes applied behind a write that fails are refused, not written",
-          "[unit]") {
-  const FailedWrite outcome =
-      GENERATE(FailedWrite::kAbsent, FailedWrite::kPresent);
-  QueueFixture f(0, {}, /*threads=*/2);
-  f.store().BlockWrites();
-  f.store().FailWrite(1, outcome);
-  Call<ImportResult> first;
-  f.Import("first", first);
-  f.store().WaitForBlockedWrites(1);
-  const uint64_t writes = f.store().writes();
-  Call<ImportResult> second;
-  ImportAndTell(f, "second", second, nullptr).wait();
-  Call<RunInfo> read;
-  f.Read(read);
-  f.store().UnblockWrites();
-  CHECK(ReasonOf(first.Wait()) == "STORAGE_FAILED");
-  CHECK(ReasonOf(second.Wait()) == "STORAGE_FAILED");
-  CHECK(read.Wait().ok());
-  CHECK(f.store().writes() == writes + 1);
 }
 
 TEST_CASE("Calls that change nothing write nothing", "[unit]") {
