@@ -39,7 +39,8 @@ def commands(flags):
              f"--seconds={seconds}"]
     durability = [flags.bin / "vade-durability-benchmark", f"--rounds={rounds}",
                   f"--seconds={seconds}"]
-    slow_disk = ["env", f"LD_PRELOAD={flags.bin.resolve() / 'libvade-slow-sync.so'}"]
+    slow_sync = flags.bin.resolve() / "libvade-slow-sync.so"
+    slow_disk = ["env", f"LD_PRELOAD={slow_sync}"]
     starts = [script("compare_start.py", "--rounds", 3, "--prompts",
                      200_000 if flags.quick else 1_000_000)]
     if flags.full:

@@ -55,6 +55,7 @@ def test_prompts_are_a_table_by_id(trained):
     assert run.to_pandas().equals(frame)
     assert run.to_pandas(payloads=True).equals(with_payloads)
     assert run_async(run, "to_pandas").equals(frame)
+    assert run_async(run, "to_pandas", payloads=True).equals(with_payloads)
 
 
 def test_other_records_are_tables_too(trained):
@@ -78,12 +79,12 @@ def test_other_records_are_tables_too(trained):
             to_pandas(wrong)
 
 
-def run_async(run, method):
+def run_async(run, method, **arguments):
     """The same method of the asyncio client."""
 
     async def call():
         async with vade.aio.Client(run.client.address) as client:
-            return await getattr(client.run(run.id), method)()
+            return await getattr(client.run(run.id), method)(**arguments)
 
     return asyncio.run(asyncio.wait_for(call(), 60))
 
