@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
-import subprocess
-import sys
 
 import pytest
 from proxy import Proxy
 
 import vade
 import vade.aio
-from vade._fork import ForkGate
-from vade.aio._driver import Driver
 
 PAIRS = [
     (vade.Client, vade.aio.Client),
@@ -239,48 +235,3 @@ def test_an_outage_in_asyncio_goes_on_locally(own_server, tmp_path):
             assert not client.outage.down
 
     run_async(work())
-
-
-FORK = """
-import asyncio, os, vade.aio
-async def ask():
-    async with vade.aio.Client({address!r}) as client:
-        return (await client.run({run!r}).info()).prompt_count
-assert asyncio.run(ask()) == 100
-child = os.fork()
-if child == 0:
-    assert asyncio.run(ask()) == 100
-    os._exit(0)
-print("child:", os.waitpid(child, 0)[1])
-"""
-
-
-def test_a_fork_is_fine_once_the_client_is_closed(server, run):
-    program = FORK.format(address=server.address, run=run.id)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout == "child: 0\n", done.stderr
-
-
-def test_a_fork_beside_an_open_client_is_warned_of(caplog):
-    # Not forked in earnest: gRPC may end such a child, or hang in it.
-    gate = ForkGate()
-    connection = Driver  # Anything will do.
-    gate.open_async(connection)
-    gate.before_fork()
-    assert "close the client first" in caplog.text
-    gate.after_fork_in_child()
-    with pytest.raises(vade.FailedPrecondition, match="vade.aio.Client"):
-        gate.check()
-    caplog.clear()
-    other = ForkGate()
-    other.open_async(connection)
-    other.close_async(connection)
-    other.before_fork()
-    other.after_fork_in_child()
-    other.check()
-    assert not caplog.records

@@ -1,14 +1,11 @@
-"""Lost answers, killed servers, forks and pickles."""
+"""Lost answers, killed servers and pickles."""
 
 from __future__ import annotations
 
 import inspect
 import multiprocessing
-import os
 import pickle
 import random
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -224,116 +221,6 @@ def test_a_client_and_a_run_can_be_pickled_while_in_use(run):
     assert copy.id == run.id and copy.client is not run.client
     assert copy.info().prompt_count == 100
     copy.client.close()
-
-
-def sample_in_child(run, results):
-    """Runs in a child of every kind."""
-    batches = [run.next_batch(2) for _ in range(3)]
-    results.put([b.request_id for b in batches])
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_children_of_every_kind_sample_on_their_own(run, method):
-    run.info()
-    context = multiprocessing.get_context(method)
-    results = context.Queue()
-    children = [
-        context.Process(target=sample_in_child, args=(run, results))
-        for _ in range(3)
-    ]
-    for child in children:
-        child.start()
-    ids = sum((results.get(timeout=60) for _ in children), [])
-    for child in children:
-        child.join(60)
-        assert child.exitcode == 0
-    ids += [run.next_batch(2).request_id]
-    assert len(set(ids)) == 10
-    assert run.info().in_flight_prompt_count == 20
-
-
-def test_a_fork_waits_for_calls_of_other_threads(run):
-    stop = threading.Event()
-
-    def call():
-        while not stop.is_set():
-            run.info()
-
-    with ThreadPoolExecutor(3) as pool:
-        calls = [pool.submit(call) for _ in range(3)]
-        for _ in range(5):
-            child = os.fork()
-            if child == 0:
-                try:
-                    run.next_batch(1)
-                    os._exit(0)
-                finally:
-                    os._exit(1)
-            assert os.waitpid(child, 0)[1] == 0
-        stop.set()
-        for done in calls:
-            done.result(timeout=20)
-    assert run.info().batch_count == 5
-
-
-def test_a_client_that_is_forgotten_does_not_spoil_later_forks(server, run):
-    program = f"""
-import gc, os, vade
-for _ in range(3):
-    client = vade.Client({server.address!r})
-    client.run({run.id!r}).info()
-    del client
-gc.collect()
-child = os.fork()
-if child == 0:
-    vade.Client({server.address!r}).run({run.id!r}).info()
-    os._exit(0)
-print("child:", os.waitpid(child, 0)[1])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stdout == "child: 0\n", done.stderr
-
-
-@pytest.mark.parametrize(
-    ("first", "match"),
-    [
-        ("import grpc, vade", "GRPC_ENABLE_FORK_SUPPORT=1"),
-        ("import vade; watch = run().watch(); next(watch)", "in flight"),
-    ],
-)
-def test_a_child_in_which_grpc_would_hang_says_so(server, run, first, match):
-    program = f"""
-import os
-def run():
-    return vade.Client({server.address!r}, timeout=10).run({run.id!r})
-{first}
-run().info()
-child = os.fork()
-if child == 0:
-    try:
-        run().info()
-    except vade.FailedPrecondition as error:
-        print(error, flush=True)
-    os._exit(0)
-os.waitpid(child, 0)
-run().info()
-"""
-    environment = dict(os.environ)
-    environment.pop("GRPC_ENABLE_FORK_SUPPORT", None)
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
-    assert match in done.stdout and "spawn" in done.stdout
 
 
 def ask_with_other_size(address, run_id, size, results):

@@ -10,7 +10,7 @@
 """
 
 # First of all: it has to come before gRPC's own import.
-from vade import _fork  # noqa: F401
+from vade import _polling  # noqa: F401
 from vade._version import VERSION as __version__
 from vade.client import (
     Client,

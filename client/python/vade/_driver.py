@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import grpc
@@ -16,7 +17,7 @@ from vade._core import Blocking, Call, Core, Plan, Settings, Step, Stream
 from vade._core import StreamAttempts, Upload, error_of
 from vade._proto.vade.client.v1 import wire_pb2
 from vade._proto.vade.sampler.v1.sampler_pb2_grpc import SamplerStub
-from vade.errors import DeadlineExceeded, Error, Unavailable
+from vade.errors import Cancelled, DeadlineExceeded, Error, Unavailable
 
 T = TypeVar("T")
 
@@ -30,29 +31,30 @@ _HEALTH_PAUSE = 0.05
 _HEALTH_TIMEOUT = 2.0
 
 
-class Connection:
-    """A channel and its stubs; belongs to the process that made it."""
+class Connection(_fork.Connection):
+    """A channel and its stubs, up to the next fork."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         arguments = settings.channel_options()
         credentials = settings.credentials()
-        if credentials is None:
-            self.channel = grpc.insecure_channel(settings.address, arguments)
-        else:
-            self.channel = grpc.secure_channel(
-                settings.address, credentials, arguments
-            )
+        with _fork.GATE.opening(self):
+            if credentials is None:
+                self.channel = grpc.insecure_channel(
+                    settings.address, arguments
+                )
+            else:
+                self.channel = grpc.secure_channel(
+                    settings.address, credentials, arguments
+                )
         self.stub = Stub(self.channel)
         self.health = health_method(self.channel)
-        self.pid = os.getpid()
         # A channel that is only forgotten stays open, and no fork of this
         # process would ever work again.
-        weakref.finalize(self, _close, self.channel, self.pid).atexit = False
+        weakref.finalize(self, self.channel.close).atexit = False
 
-
-def _close(channel: grpc.Channel, pid: int) -> None:
-    if os.getpid() == pid:
-        channel.close()
+    def close_channel(self) -> None:
+        self.channel.close()
 
 
 def health_method(channel: Any) -> Any:
@@ -74,15 +76,13 @@ def check_serving(answer: wire_pb2.HealthCheckResponse) -> None:
 
 class Driver:
     """Thread-safe. The connection is made at the first call of a process, and
-    made anew in a forked child."""
+    made anew after a fork."""
 
     def __init__(self, settings: Settings) -> None:
         self.core = Core(settings)
         self._metadata = settings.call_metadata()
         self._mutex = threading.Lock()
         self._connection: Connection | None = None
-        # A parent's connection: closing it here would disturb the parent's.
-        self._foreign: list[Connection] = []
         self._pid = os.getpid()
 
     def connection(self) -> Connection:
@@ -93,10 +93,8 @@ class Driver:
             self._pid = os.getpid()
         with self._mutex:
             current = self._connection
-            if current is not None and current.pid == os.getpid():
+            if current is not None and not current.forked:
                 return current
-            if current is not None:
-                self._foreign.append(current)
             self.core.check_process()
             self._connection = Connection(self.core.settings)
             return self._connection
@@ -105,7 +103,7 @@ class Driver:
         """Ends the connection; a later call makes a new one."""
         with self._mutex:
             current, self._connection = self._connection, None
-        if current is not None and current.pid == os.getpid():
+        if current is not None:
             current.channel.close()
 
     def run(self, plan: Plan[T]) -> T:
@@ -131,18 +129,20 @@ class Driver:
         while True:
             try:
                 return self._attempt(step, attempts.left())
+            except Cancelled as forked:
+                time.sleep(attempts.pause_after(forked))
+                continue
             except grpc.RpcError as raised:
-                error = self._error_of(raised)
-            pause = self.core.outage.pause_after(attempts, error)
-            time.sleep(pause)
+                error = error_of(raised, self.core.settings)
+            time.sleep(self.core.outage.pause_after(attempts, error))
             self._drive_connecting(attempts.left())
 
     def _attempt(self, step: Call, left: float) -> Any:
         request = step.request
         if isinstance(step, Upload):
             request = iter(step.request)
-        with _fork.GATE.call():
-            answer = getattr(self.connection().stub, step.method)(
+        with self._connected() as connection:
+            answer = getattr(connection.stub, step.method)(
                 request,
                 timeout=min(step.timeout, max(left, 0.001)),
                 metadata=self._metadata,
@@ -150,53 +150,60 @@ class Driver:
         self.core.outage.answered()
         return answer
 
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Around one use of the connection; raises as ForkGate.call does."""
+        _fork.GATE.wait()
+        connection = self.connection()
+        with _fork.GATE.call(connection):
+            yield connection
+
     def _drive_connecting(self, left: float) -> None:
         """Waits a moment if there is no connection.
 
         The library connects only while some thread waits in it; between
         attempts that fail at once nobody would.
         """
-        try:
-            with _fork.GATE.call():
-                self.connection().health(
-                    wire_pb2.HealthCheckRequest(),
-                    timeout=max(min(_CONNECTING_SLICE, left), 0.001),
-                    metadata=self._metadata,
-                    wait_for_ready=True,
-                )
-        except grpc.RpcError:
-            # The attempt that follows tells what is wrong.
-            _fork.GATE.lost_connection()
-
-    def _error_of(self, raised: grpc.RpcError) -> Error:
-        error = error_of(raised, self.core.settings)
-        if isinstance(error, Unavailable):
-            _fork.GATE.lost_connection()
-        return error
+        # The attempt that follows tells what is wrong.
+        with suppress(grpc.RpcError, Cancelled), self._connected() as current:
+            current.health(
+                wire_pb2.HealthCheckRequest(),
+                timeout=max(min(_CONNECTING_SLICE, left), 0.001),
+                metadata=self._metadata,
+                wait_for_ready=True,
+            )
 
     def stream(self, stream: Stream) -> Iterator[Any]:
         """The messages of a stream, over lost connections where it may."""
         attempts = StreamAttempts(self.core, stream)
         while True:
+            error: Error
             try:
-                with _fork.GATE.call():
-                    yield from self._messages(stream, attempts)
+                yield from self._messages(stream, attempts)
                 return
+            except Cancelled as forked:
+                error = forked
             except grpc.RpcError as raised:
-                error = self._error_of(raised)
+                error = error_of(raised, self.core.settings)
             time.sleep(attempts.pause_after(error))
             self._drive_connecting(_CONNECTING_SLICE)
 
     def _messages(
         self, stream: Stream, attempts: StreamAttempts
     ) -> Iterator[Any]:
-        call = getattr(self.connection().stub, stream.rule)(
-            stream.request,
-            timeout=attempts.timeout(),
-            metadata=self._metadata,
-        )
+        with self._connected() as connection:
+            call = getattr(connection.stub, stream.rule)(
+                stream.request,
+                timeout=attempts.timeout(),
+                metadata=self._metadata,
+            )
         try:
-            for message in call:
+            while True:
+                # Not in flight while the reader is about something else.
+                with _fork.GATE.call(connection):
+                    message = next(call, None)
+                if message is None:
+                    return
                 attempts.got_message()
                 yield message
         finally:
@@ -206,14 +213,14 @@ class Driver:
     def check_health(self, timeout: float) -> None:
         """One attempt; raises unless the server serves now."""
         try:
-            with _fork.GATE.call():
-                answer = self.connection().health(
+            with self._connected() as connection:
+                answer = connection.health(
                     wire_pb2.HealthCheckRequest(),
                     timeout=timeout,
                     metadata=self._metadata,
                 )
         except grpc.RpcError as raised:
-            raise self._error_of(raised) from None
+            raise error_of(raised, self.core.settings) from None
         check_serving(answer)
 
     def wait_until_serving(self, timeout: float) -> None:
@@ -224,7 +231,7 @@ class Driver:
             try:
                 self.check_health(min(_HEALTH_TIMEOUT, left))
                 return
-            except (Unavailable, DeadlineExceeded) as error:
+            except (Unavailable, DeadlineExceeded, Cancelled) as error:
                 if self.core.now() + _HEALTH_PAUSE >= deadline:
                     raise Unavailable(
                         error.message, reason=error.reason

@@ -1,149 +1,263 @@
-"""Keeps forks and calls apart. Thread-safe.
+"""Keeps forks and gRPC apart. Thread-safe.
 
-gRPC survives a fork only if its fork support is on before it is first used,
-and if no other thread is in a call at that moment; otherwise the child hangs
-in the fork itself or in its first call. So this module turns the support on,
-holds a fork back for a moment until calls in flight are over, and lets a
-child of which neither could be had say so instead of hanging.
+A process cannot be forked while gRPC is at work in it: the child inherits its
+locks and its state, and none of the threads that would give the locks back.
+gRPC has handlers of its own for that (GRPC_ENABLE_FORK_SUPPORT), off unless
+asked for. They end the child with status 64 where they fail, and they run
+Python before the child's interpreter is whole, so that it hangs now and then
+beside other threads. So before a fork this module closes all connections of
+the process, by which gRPC ends its threads and forgets its state, and waits
+until that is done. Parent and child then connect anew, at their next call.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vade.errors import FailedPrecondition
+import grpc
+
+from vade import _polling
+from vade.errors import Cancelled, FailedPrecondition
 
 _LOG = logging.getLogger("vade")
-_ADVICE = "start processes with multiprocessing's 'spawn' or 'forkserver'"
+_ADVICE = (
+    "start processes with multiprocessing's 'spawn' or 'forkserver', or fork "
+    "before the first call"
+)
 
-_VARIABLE = "GRPC_ENABLE_FORK_SUPPORT"
-_ON = ("1", "true", "yes")
+_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
 
-# Long beside most calls, short beside a call that waits for prompts.
-_HOLD_SECONDS = 1.0
+# What calls in flight are given to end by themselves; they are repeated after
+# the fork otherwise.
+_HOLD_SECONDS = 0.5
 
-# gRPC cannot be forked while it pauses after a connection that failed, which
-# it does for up to RECONNECT_SECONDS and some jitter; the child would exit
-# with status 64 before it runs a line.
+# gRPC pauses that long, and some jitter, after a connection that failed, and
+# cannot be ended meanwhile.
 RECONNECT_SECONDS = 0.5
-_SETTLE_SECONDS = 2 * RECONNECT_SECONDS
-# What gRPC's own threads take to end what closing a connection, or another
-# fork, has left them to do.
-_QUIET_SECONDS = 0.05
+# What is not down by then is somebody else's.
+_END_SECONDS = 3.0
+_LOOK_SECONDS = 0.001
+
+# How the names of gRPC's own threads begin, as far as Linux keeps them.
+_THREADS = (
+    "default-executo",
+    "event_engine",
+    "grpc_",
+    "lifeguard",
+    "resolver-execut",
+    "timer_manager",
+)
 
 
-def _turn_on() -> bool:
-    """Whether gRPC's support is on; too late once gRPC was imported."""
-    if "grpc" not in sys.modules:
-        os.environ.setdefault(_VARIABLE, "1")
-    return os.environ.get(_VARIABLE, "0").lower() in _ON
+def closed_by_fork() -> Cancelled:
+    """What became of a call that a fork did not wait for."""
+    return Cancelled(
+        "the connection was closed because this process forked while the "
+        "call was in flight",
+        reason="PROCESS_FORKED",
+    )
+
+
+class Connection:
+    """What is closed before a fork, and not used after it.
+
+    Attributes:
+        in_flight: Calls; changed by the gate alone.
+        forked: It was closed.
+    """
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.forked = False
+
+    def ends_calls(self) -> bool:
+        """Whether closing it ends its calls in flight."""
+        return True
+
+    def may_fall_idle(self) -> bool:
+        """Whether calls in flight can end while this thread waits."""
+        return True
+
+    def close_channel(self) -> None:
+        """Leaves nothing of gRPC behind."""
+        raise NotImplementedError
+
+
+def _has_threads() -> bool:
+    """Whether gRPC runs in this process; False where the system does not
+    tell."""
+    try:
+        threads = os.listdir("/proc/self/task")
+    except OSError:
+        return False
+    for thread in threads:
+        try:
+            with open(f"/proc/self/task/{thread}/comm", "rb") as file:
+                name = file.read().decode(errors="replace")
+        except OSError:
+            continue  # It has just ended.
+        if name.startswith(_THREADS):
+            return True
+    return False
+
+
+def _is_down() -> bool:
+    """Whether gRPC has ended all that it had begun in this process."""
+    if _has_threads():
+        return False
+    # The last of its threads may still hold its lock. Beginning and ending it
+    # here waits for that.
+    grpc.insecure_channel("unix:/").close()
+    return not _has_threads()
+
+
+def _wait_until_down() -> bool:
+    """False: others in this process have connections of their own."""
+    end = time.monotonic() + _END_SECONDS
+    while not _is_down():
+        if time.monotonic() > end:
+            return False
+        time.sleep(_LOOK_SECONDS)
+    return True
 
 
 class ForkGate:
-    """Counts calls in flight; one for the process."""
+    """Knows calls in flight and connections; one for the process."""
 
     def __init__(self) -> None:
-        self._supported = _turn_on()
         self._condition = threading.Condition()
-        self._in_flight = 0
-        self._forking = False
-        # Whether gRPC works in this process, and if not, why.
-        self._broken = ""
+        self._connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+        # Forks that go on in other threads.
+        self._forks = 0
+        # A connection was opened: ever, and since the last fork.
         self._used = False
-        # Connections of asyncio; only their event loops can close them.
-        self._async_connections: weakref.WeakSet[object] = weakref.WeakSet()
-        # When a connection failed the last time.
-        self._lost = -_SETTLE_SECONDS
+        self._used_again = False
+        # Why a child that is forked now could not use gRPC.
+        self._in_the_way = ""
+        # Why gRPC does not work in this process.
+        self._broken = ""
 
     def check(self) -> None:
         """Raises in a child in which gRPC would hang."""
         if self._broken:
-            raise FailedPrecondition(self._broken)
+            raise FailedPrecondition(self._broken, reason="FORKED_PROCESS")
+
+    @property
+    def forking(self) -> bool:
+        """A fork goes on in another thread."""
+        return self._forks > 0
+
+    def wait(self) -> None:
+        """Returns when none does, so that it need not wait for what begins."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._forks == 0)
 
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """Around everything that gRPC does in this thread."""
+    def opening(self, connection: Connection) -> Iterator[None]:
+        """Around the making of a channel: before a fork or after it."""
         self.check()
         with self._condition:
-            while self._forking:
-                self._condition.wait()
-            self._in_flight += 1
-            self._used = True
+            self._condition.wait_for(lambda: self._forks == 0)
+            yield
+            self._connections.add(connection)
+            self._used = self._used_again = True
+
+    @contextmanager
+    def call(self, connection: Connection) -> Iterator[None]:
+        """Around a call in flight.
+
+        Raises:
+            Cancelled: A fork ended it.
+            FailedPrecondition: As `check`.
+        """
+        self.check()
+        with self._condition:
+            connection.in_flight += 1
         try:
             yield
+        # The latter from a channel that was closed just before its use.
+        except (grpc.RpcError, ValueError):
+            if connection.forked:
+                raise closed_by_fork() from None
+            raise
         finally:
             with self._condition:
-                self._in_flight -= 1
-                self._condition.notify_all()
-
-    def lost_connection(self) -> None:
-        """Notes that there was no connection just now."""
-        self._lost = time.monotonic()
-
-    def open_async(self, connection: object) -> None:
-        """Notes a connection of asyncio."""
-        self._used = True
-        self._async_connections.add(connection)
-
-    def close_async(self, connection: object) -> None:
-        """Notes that it is closed."""
-        self._async_connections.discard(connection)
-        # Its threads take a moment to end.
-        self.lost_connection()
+                connection.in_flight -= 1
 
     def before_fork(self) -> None:
-        """Holds new calls back, and waits for those in flight and for what
-        gRPC's own threads are about. Connections stay open: the parent goes on
-        with them, and gRPC closes them in the child."""
+        """Holds new calls back, and closes all connections."""
         with self._condition:
-            self._forking = True
-            quiet = self._condition.wait_for(
-                lambda: self._in_flight == 0, _HOLD_SECONDS
-            )
-        if self._async_connections:
+            self._forks += 1
+            connections = list(self._connections)
+        end = time.monotonic() + _HOLD_SECONDS
+        while time.monotonic() < end and any(
+            one.in_flight > 0 and one.may_fall_idle() for one in connections
+        ):
+            time.sleep(_LOOK_SECONDS)
+        busy = False
+        for one in connections:
+            if one.in_flight > 0 and not one.ends_calls():
+                busy = True
+                continue
+            one.forked = True
+            one.close_channel()
+            self._connections.discard(one)
+        self._in_the_way = self._what_is_in_the_way(busy)
+        if busy:
             _LOG.error(
-                "this process forks while a vade.aio.Client is connected: "
-                "gRPC may end the child with exit status 64; close the client "
-                "first, or %s",
+                "this process forks while calls of a vade.aio.Client are in "
+                "flight: the child cannot use vade; wait for them first, or %s",
                 _ADVICE,
             )
-        if quiet and self._used:
-            since = time.monotonic() - self._lost
-            time.sleep(max(_QUIET_SECONDS, _SETTLE_SECONDS - since))
+
+    def _what_is_in_the_way(self, busy: bool) -> str:
+        if busy:
+            return "calls of a vade.aio.Client were in flight"
+        if self._used_again:
+            self._used_again = False
+            down = _wait_until_down()
+        else:
+            down = not _has_threads()
+        if not down and not _has_fork_support():
+            return (
+                "something other than vade had connections of gRPC, and "
+                f"{_SUPPORT}=1 was not in the environment"
+            )
+        if self._used and not _polling.SAFE:
+            return (
+                "grpc had been imported before vade, without "
+                f"{_polling.VARIABLE}={_polling.SAFE_FOR_FORKS} in the "
+                "environment"
+            )
+        return ""
 
     def after_fork_in_parent(self) -> None:
         """Lets calls through again."""
         with self._condition:
-            self._forking = False
+            self._forks -= 1
             self._condition.notify_all()
 
     def after_fork_in_child(self) -> None:
         """Decides whether gRPC can work here. No other thread is left."""
-        why = ""
-        if self._async_connections:
-            why = "a vade.aio.Client of its parent was connected"
-        elif self._in_flight > 0:
-            why = f"{self._in_flight} calls of its parent were in flight"
-        elif self._used and not self._supported:
-            why = (
-                f"its parent imported grpc without {_VARIABLE}=1 in the "
-                "environment before it imported vade"
-            )
-        if why:
+        if self._in_the_way:
             self._broken = (
-                f"gRPC cannot work in this forked process: {why}; {_ADVICE}, "
-                "or fork before the first call"
+                "gRPC cannot work in this forked process: when it was forked, "
+                f"{self._in_the_way}; {_ADVICE}"
             )
         self._condition = threading.Condition()
-        self._in_flight = 0
-        self._forking = False
+        self._forks = 0
+
+
+def _has_fork_support() -> bool:
+    """gRPC was asked to take care of forks itself."""
+    value = os.environ.get(_SUPPORT, "0")
+    return value.lower() in ("1", "true", "yes")
 
 
 GATE = ForkGate()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import grpc
@@ -17,28 +17,47 @@ from vade._core import StreamAttempts, Upload, error_of
 from vade._driver import _HEALTH_PAUSE, _HEALTH_TIMEOUT, check_serving
 from vade._driver import Stub, health_method
 from vade._proto.vade.client.v1 import wire_pb2
-from vade.errors import DeadlineExceeded, Error, Unavailable
+from vade.errors import DeadlineExceeded, Unavailable
 
 T = TypeVar("T")
 
+_FORK_PAUSE = 0.001
 
-class Connection:
-    """A channel and its stubs; belongs to one event loop of one process."""
+
+class Connection(_fork.Connection):
+    """A channel and its stubs; belongs to one event loop, up to the next
+    fork."""
 
     def __init__(self, settings: Settings) -> None:
+        super().__init__()
         arguments = settings.channel_options()
         credentials = settings.credentials()
-        if credentials is None:
-            self.channel = grpc.aio.insecure_channel(
-                settings.address, arguments
-            )
-        else:
-            self.channel = grpc.aio.secure_channel(
-                settings.address, credentials, arguments
-            )
+        with _fork.GATE.opening(self):
+            if credentials is None:
+                self.channel = grpc.aio.insecure_channel(
+                    settings.address, arguments
+                )
+            else:
+                self.channel = grpc.aio.secure_channel(
+                    settings.address, credentials, arguments
+                )
         self.stub = Stub(self.channel)
         self.health = health_method(self.channel)
-        self.pid = os.getpid()
+        self._loop = asyncio.get_running_loop()
+
+    def ends_calls(self) -> bool:
+        # They end in their event loop, which may be what forks.
+        return False
+
+    def may_fall_idle(self) -> bool:
+        try:
+            return asyncio.get_running_loop() is not self._loop
+        except RuntimeError:
+            return True  # This thread has none.
+
+    def close_channel(self) -> None:
+        # What is forgotten closes at once; its own close() needs the loop.
+        self.channel = self.stub = self.health = None
 
 
 class Driver:
@@ -50,30 +69,33 @@ class Driver:
         self._connections: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, Connection
         ] = weakref.WeakKeyDictionary()
-        # A parent's connections: closing them would disturb the parent's.
-        self._foreign: list[Connection] = []
 
     def connection(self) -> Connection:
         """The connection of the running event loop."""
         loop = asyncio.get_running_loop()
         current = self._connections.get(loop)
-        if current is not None and current.pid == os.getpid():
+        if current is not None and not current.forked:
             return current
-        _fork.GATE.check()
-        if self.core.check_process():
-            self._foreign.extend(self._connections.values())
+        self.core.check_process()
         made = Connection(self.core.settings)
-        _fork.GATE.open_async(made)
         self._connections[loop] = made
         return made
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        """Around one use of the connection."""
+        while _fork.GATE.forking:
+            await asyncio.sleep(_FORK_PAUSE)
+        connection = self.connection()
+        with _fork.GATE.call(connection):
+            yield connection
 
     async def close(self) -> None:
         """Ends the connection of the running event loop."""
         loop = asyncio.get_running_loop()
         current = self._connections.pop(loop, None)
-        if current is not None and current.pid == os.getpid():
+        if current is not None and not current.forked:
             await current.channel.close()
-            _fork.GATE.close_async(current)
 
     async def run(self, plan: Plan[T]) -> T:
         """Takes all steps of a plan; returns or raises what it does."""
@@ -99,60 +121,67 @@ class Driver:
             try:
                 return await self._attempt(step, attempts.left())
             except grpc.RpcError as raised:
-                error = self._error_of(raised)
+                error = error_of(raised, self.core.settings)
             await asyncio.sleep(self.core.outage.pause_after(attempts, error))
 
     async def _attempt(self, step: Call, left: float) -> Any:
-        method = getattr(self.connection().stub, step.method)
         request = step.request
         if isinstance(step, Upload):
             request = iter(step.request)
-        answer = await method(
-            request,
-            timeout=min(step.timeout, max(left, 0.001)),
-            metadata=self._metadata,
-        )
+        async with self._connected() as connection:
+            answer = await getattr(connection.stub, step.method)(
+                request,
+                timeout=min(step.timeout, max(left, 0.001)),
+                metadata=self._metadata,
+            )
         self.core.outage.answered()
         return answer
-
-    def _error_of(self, raised: grpc.RpcError) -> Error:
-        error = error_of(raised, self.core.settings)
-        if isinstance(error, Unavailable):
-            _fork.GATE.lost_connection()
-        return error
 
     async def stream(self, stream: Stream) -> AsyncIterator[Any]:
         """The messages of a stream, over lost connections where it may."""
         attempts = StreamAttempts(self.core, stream)
         while True:
-            method = getattr(self.connection().stub, stream.rule)
-            call = method(
-                stream.request,
-                timeout=attempts.timeout(),
-                metadata=self._metadata,
-            )
             try:
-                async for message in call:
-                    attempts.got_message()
-                    yield message
+                async with self._connected() as connection:
+                    async for message in self._messages(
+                        connection, stream, attempts
+                    ):
+                        yield message
                 return
             except grpc.RpcError as raised:
                 error = error_of(raised, self.core.settings)
-            finally:
-                # Also when the reader has had enough.
-                call.cancel()
             await asyncio.sleep(attempts.pause_after(error))
+
+    async def _messages(
+        self,
+        connection: Connection,
+        stream: Stream,
+        attempts: StreamAttempts,
+    ) -> AsyncIterator[Any]:
+        call = getattr(connection.stub, stream.rule)(
+            stream.request,
+            timeout=attempts.timeout(),
+            metadata=self._metadata,
+        )
+        try:
+            async for message in call:
+                attempts.got_message()
+                yield message
+        finally:
+            # Also when the reader has had enough.
+            call.cancel()
 
     async def check_health(self, timeout: float) -> None:
         """One attempt; raises unless the server serves now."""
         try:
-            answer = await self.connection().health(
-                wire_pb2.HealthCheckRequest(),
-                timeout=timeout,
-                metadata=self._metadata,
-            )
+            async with self._connected() as connection:
+                answer = await connection.health(
+                    wire_pb2.HealthCheckRequest(),
+                    timeout=timeout,
+                    metadata=self._metadata,
+                )
         except grpc.RpcError as raised:
-            raise self._error_of(raised) from None
+            raise error_of(raised, self.core.settings) from None
         check_serving(answer)
 
     async def wait_until_serving(self, timeout: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -74,10 +73,7 @@ class PromptStream(IterableDataset[Any]):
     """An iterable dataset of lists of rows: one list a step.
 
     For `DataLoader(stream, batch_size=None)`. With workers, each of them asks
-    the server itself for every n-th step; steps come out in their order.
-    Workers must be spawned, which `vade.torch.DataLoader` sees to: gRPC loses
-    calls now and then in a process that was forked from one that used it.
-    How
+    the server itself for every n-th step; steps come out in their order. How
     far sampling runs ahead of the rewards then depends on time, so batches do
     not replay from the seed as those of a `BatchSampler` do; those that were
     dealt are dealt again to a resumed trainer all the same.
@@ -129,11 +125,6 @@ class PromptStream(IterableDataset[Any]):
         self._sought: Any = torch.zeros(2, dtype=torch.int64)
         self._sought.share_memory_()
         self._seen = 0
-        self._pid = os.getpid()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._pid = os.getpid()
 
     @property
     def steps(self) -> Steps:
@@ -154,8 +145,8 @@ class PromptStream(IterableDataset[Any]):
         """Goes on at the step that is next, up to the end of its epoch.
 
         Raises:
-            FailedPrecondition: In a worker that was forked, or of a loader
-                other than `vade.torch.DataLoader`.
+            FailedPrecondition: In a worker of a loader other than
+                `vade.torch.DataLoader`.
         """
         calls, step = self._sought.tolist()
         worker: Any = get_worker_info()  # type: ignore[no-untyped-call]
@@ -179,12 +170,6 @@ class PromptStream(IterableDataset[Any]):
             self._steps.next_step = end
 
     def _check_worker(self, in_worker: bool, calls: int) -> None:
-        if self._pid != os.getpid():
-            raise FailedPrecondition(
-                "multiprocessing_context: give 'spawn'; a PromptStream cannot "
-                "be read in a forked worker. vade.torch.DataLoader does so",
-                reason="FORKED_WORKER",
-            )
         if in_worker and calls == 0:
             # Nobody else tells a worker's copy where the second epoch begins.
             raise FailedPrecondition(

@@ -20,9 +20,10 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
     Its arguments are torch's: either a dataset with
     `batch_sampler=vade.torch.BatchSampler(...)`, or a `PromptStream` with
     `batch_size=None`. Any number of workers, any prefetch, persistent or not.
-    Workers are spawned unless `multiprocessing_context` says otherwise, since
-    gRPC may end a process that is forked while it is busy: the script needs
-    its `if __name__ == "__main__"`, and what workers get is pickled.
+    Workers of a `PromptStream` make calls of their own. They are spawned unless
+    `multiprocessing_context` says otherwise, since in a forked one vade works
+    only if nothing else in this process uses gRPC: the script needs its
+    `if __name__ == "__main__"`, and what workers get is pickled.
 
     What was prefetched and not consumed is not lost: an iteration that was
     left goes on at the first batch that had not come out, in this process as
@@ -30,7 +31,7 @@ class DataLoader(torch.utils.data.DataLoader[Any]):
     """
 
     def __init__(self, dataset: Any, **arguments: Any) -> None:
-        if arguments.get("num_workers"):
+        if arguments.get("num_workers") and isinstance(dataset, PromptStream):
             if arguments.get("multiprocessing_context") is None:
                 arguments["multiprocessing_context"] = "spawn"
         super().__init__(dataset, **arguments)
