@@ -40,7 +40,7 @@ enum class Purpose : uint32_t {
   kSweep = 3,      // The points of a sweep; `prompt` tells their kinds apart.
   kScan = 4,       // Whether a draw lies in the window, and where.
   kScanFirst = 5,  // The first 32 bits of whether, four prompts a block.
-  kPilot = 6,      // Some prompts at random and draws for them.
+  kPilot = 6,      // Some prompts at random, and about what they draw.
 };
 
 // An endless sequence of random numbers, named by its constructor's arguments:

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "server/sampling/best_candidates.h"
@@ -31,10 +32,13 @@ constexpr double kShrink = 0.95;
 constexpr double kGreatestDeficit = 1;
 constexpr double kNoDeficit = std::numeric_limits<double>::infinity();
 
-// Draws from which the worst deficit is guessed, and how many prompts there
-// must be for that to pay.
-constexpr uint32_t kPilotDraws = 128;
-constexpr uint64_t kLeastPrompts = uint64_t{8} * kPilotDraws;
+// Prompts from which the worst deficit is guessed: at most so many, and no more
+// than this part of all. Below the least number of prompts it does not pay.
+constexpr uint64_t kMostPilots = 512;
+constexpr uint64_t kPromptsAPilot = 8;
+constexpr uint64_t kLeastPrompts = 1024;
+// Prompts named to find them, most of which may not be eligible.
+constexpr uint32_t kMostNames = 4096;
 
 // Densities are asked for within these.
 constexpr double kLeastRate = 1e-300;
@@ -341,22 +345,98 @@ class Scanner {
   std::array<uint64_t, kBlock> found_places_{};
 };
 
+// Some of the eligible prompts that were not taken, at random; a prompt may
+// come more than once.
+std::vector<uint32_t> PilotsOf(const SelectionInput& input,
+                               const Kernels& kernels, const Swept& swept) {
+  const StreamBase base(input.seed, input.sequence, Purpose::kPilot);
+  const uint64_t count =
+      std::min(kMostPilots, input.eligible_count / kPromptsAPilot);
+  std::vector<uint32_t> pilots;
+  pilots.reserve(count);
+  std::array<uint32_t, kBlock> places;
+  std::array<uint64_t, kBlock> names[2];
+  for (uint32_t named = 0; named < kMostNames; named += 2 * kBlock) {
+    std::iota(places.begin(), places.end(), named / 2);
+    kernels.random_words(base, kZeros.data(), places.data(), kBlock,
+                         names[0].data(), names[1].data());
+    for (size_t i = 0; i < 2 * kBlock; ++i) {
+      const uint32_t prompt = input.PromptNamed(names[i / kBlock][i % kBlock]);
+      if (!input.IsEligible(prompt) || swept.taken.contains(prompt)) continue;
+      pilots.push_back(prompt);
+      if (pilots.size() == count) return pilots;
+    }
+  }
+  return pilots;
+}
+
+// A variate of mean 0 and deviation 1 that is nearly normal: the sum of the
+// four quarters of a word.
+double NearlyNormal(uint64_t word) {
+  const uint64_t sum = (word & 0xffff) + (word >> 16 & 0xffff) +
+                       (word >> 32 & 0xffff) + (word >> 48);
+  return (static_cast<double>(sum) * 0x1p-16 - 2) * 1.7320508075688772;
+}
+
+// What Marsaglia and Tsang's method proposes for a gamma variate of the shape
+// `evidence` + 1. They accept 95 % and more of it.
+double NearlyGamma(double evidence, uint64_t word) {
+  const double d = evidence + 2.0 / 3;
+  const double root =
+      std::max(0.01, 1 + NearlyNormal(word) / (3 * std::sqrt(d)));
+  return d * root * root * root;
+}
+
+// Appends deficits of nearly the distribution of draws for the pilots from
+// `from` on, kBlock of them at most, without those that were swept.
+void AppendPilotDeficits(const SelectionInput& input,
+                         const Objective& objective, const Kernels& kernels,
+                         const Swept& swept, absl::Span<const uint32_t> pilots,
+                         size_t from, std::vector<double>& deficits) {
+  const StreamBase base(input.seed, input.sequence, Purpose::kPilot);
+  const size_t count = std::min(kBlock, pilots.size() - from);
+  std::array<uint32_t, kBlock> blocks;
+  std::array<uint32_t, kBlock> places;
+  std::array<uint64_t, kBlock> words[2];
+  std::array<double, kBlock> alpha{};
+  std::array<double, kBlock> beta{};
+  std::array<double, kBlock> clocks{};
+  for (size_t i = 0; i < count; ++i) {
+    const HotState& hot = input.population->hot(pilots[from + i]);
+    alpha[i] = hot.alpha;
+    beta[i] = hot.beta;
+    clocks[i] = hot.clock;
+  }
+  kernels.fade(input.clock, Log(input.unselected_decay), clocks.data(), kBlock,
+               alpha.data(), beta.data());
+  blocks.fill(1);  // names are of block 0
+  std::iota(places.begin(), places.end(), static_cast<uint32_t>(from));
+  kernels.random_words(base, blocks.data(), places.data(), kBlock,
+                       words[0].data(), words[1].data());
+  for (size_t i = 0; i < count; ++i) {
+    const double successes = NearlyGamma(alpha[i], words[0][i]);
+    const double failures = NearlyGamma(beta[i], words[1][i]);
+    const double deficit =
+        objective.Deficit(successes / (successes + failures));
+    if (deficit >= swept.deficit) deficits.push_back(deficit);
+  }
+}
+
 }  // namespace
 
 double GuessDeficit(const SelectionInput& input, const Objective& objective,
-                    const Swept& swept, uint64_t wanted) {
+                    const Kernels& kernels, const Swept& swept,
+                    uint64_t wanted) {
   if (input.eligible_count < kLeastPrompts) return kNoDeficit;
+  const std::vector<uint32_t> pilots = PilotsOf(input, kernels, swept);
   std::vector<double> deficits;
-  for (uint32_t i = 0; i < kPilotDraws; ++i) {
-    RandomStream random(input.seed, input.sequence, i, Purpose::kPilot);
-    const uint32_t prompt = input.PromptNamed(random.Bits());
-    if (!input.IsEligible(prompt) || swept.taken.contains(prompt)) continue;
-    deficits.push_back(objective.Deficit(
-        DrawOutside(objective, swept, input.EvidenceOf(prompt), random)));
+  deficits.reserve(pilots.size());
+  for (size_t from = 0; from < pilots.size(); from += kBlock) {
+    AppendPilotDeficits(input, objective, kernels, swept, pilots, from,
+                        deficits);
   }
   // How many of these belong to the best has nearly Poisson's distribution:
-  // three deviations above its mean are less than one time in a thousand too
-  // few.
+  // three deviations above its mean are too few some time in a thousand.
   const double expected = static_cast<double>(deficits.size()) *
                           static_cast<double>(wanted) /
                           static_cast<double>(input.eligible_count);
@@ -371,18 +451,20 @@ void RunScan(const SelectionInput& input, const Objective& objective,
              const Kernels& kernels, Swept swept, double guess,
              std::vector<Pick>& picks) {
   const uint64_t wanted = std::min<uint64_t>(input.count, input.eligible_count);
+  if (picks.size() >= wanted) return;
   for (const double bound : {guess, kNoDeficit}) {
-    if (picks.size() >= wanted) return;
     Scanner scanner(input, objective, kernels, swept, wanted - picks.size(),
                     bound);
     ForEachEligible(input, [&](absl::Span<const uint32_t> prompts) {
       scanner.Look(prompts);
     });
-    for (const Candidate& best : scanner.TakeBest()) {
-      swept.taken.insert(best.prompt);
+    const std::vector<Candidate> found = scanner.TakeBest();
+    for (const Candidate& best : found) {
       picks.push_back(
           {best.prompt, best.estimate, objective.Score(best.estimate), 0});
     }
+    if (picks.size() >= wanted) return;
+    for (const Candidate& best : found) swept.taken.insert(best.prompt);
     swept.deficit = bound;
     swept.window = WindowOf(objective, bound);
     swept.mass_bound = 1;

@@ -25,11 +25,12 @@
 namespace vade::sampling {
 
 // A deficit that the worst of the prompts still wanted is hardly ever above, so
-// that a scan need not begin with a window of all pass rates: from draws, of
-// their own, for some prompts at random. Infinite where that would not pay.
-// Pure, thread-safe.
+// that a scan need not begin with a window of all pass rates: from variates
+// that are nearly draws, of their own random numbers, for some prompts at
+// random. Infinite where that would not pay. Pure, thread-safe.
 double GuessDeficit(const SelectionInput& input, const Objective& objective,
-                    const Swept& swept, uint64_t wanted);
+                    const Kernels& kernels, const Swept& swept,
+                    uint64_t wanted);
 
 // Adds to `picks`, best first, the best of the eligible prompts that `swept`
 // has not taken, given that their draws lie outside what it swept; as many as

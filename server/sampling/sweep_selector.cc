@@ -29,7 +29,8 @@ Selection SweepSelector::Select(const SelectionInput& input) const {
   }
   const uint64_t missing = wanted - selection.picks.size();
   if (missing > 0) {
-    const double guess = GuessDeficit(input, objective_, swept, missing);
+    const double guess =
+        GuessDeficit(input, objective_, kernels_, swept, missing);
     RunScan(input, objective_, kernels_, std::move(swept), guess,
             selection.picks);
   }
