@@ -21,7 +21,7 @@ using sampler::v1::Run;
 
 constexpr int kTextWidth = 80;
 // What the central interval leaves out on each side.
-constexpr double kTail = 0.025;
+constexpr double kTailProbability = 0.025;
 
 const Group* FindGroup(const Batch& batch, const std::string& prompt_id) {
   for (const Group& group : batch.groups()) {
@@ -134,8 +134,8 @@ Interval CentralInterval(const sampler::v1::Evidence& evidence) {
                        policies::evaluation_error<policies::ignore_error>>;
   const boost::math::beta_distribution<double, Policy> posterior(
       evidence.alpha() + 1, evidence.beta() + 1);
-  return {boost::math::quantile(posterior, kTail),
-          boost::math::quantile(posterior, 1 - kTail)};
+  return {boost::math::quantile(posterior, kTailProbability),
+          boost::math::quantile(posterior, 1 - kTailProbability)};
 }
 
 std::string Explain(const Run& run, const Prompt& prompt,
@@ -175,7 +175,7 @@ std::string ExplainAsJson(const Prompt& prompt) {
       {"prompt",
        nlohmann::ordered_json::parse(ToJson(prompt, /*pretty=*/false))},
       {"posterior_interval",
-       {{"probability", 1 - 2 * kTail},
+       {{"probability", 1 - 2 * kTailProbability},
         {"low", interval.low},
         {"high", interval.high}}}};
   return json.dump(1);

@@ -4,15 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "client/cli/format.h"
 #include "tests/catch.h"
 
 namespace vade::cli {
 namespace {
-
-bool Has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 sampler::v1::Run MakeRun() {
   sampler::v1::Run run;
@@ -67,10 +64,10 @@ TEST_CASE("As JSON, a prompt is as the server sent it, with the interval",
 
 TEST_CASE("A prompt that nobody saw says so", "[unit]") {
   const std::string text = Explain(MakeRun(), MakePrompt(), nullptr, 80);
-  CHECK(Has(text, "nothing is known of it yet"));
-  CHECK(Has(text, "It was never dealt."));
-  CHECK(Has(text, "0.025 to 0.975"));
-  CHECK(Has(text, "P(zero-variance)  25.0 %"));
+  CHECK(absl::StrContains(text, "nothing is known of it yet"));
+  CHECK(absl::StrContains(text, "It was never dealt."));
+  CHECK(absl::StrContains(text, "0.025 to 0.975"));
+  CHECK(absl::StrContains(text, "P(zero-variance)  25.0 %"));
 }
 
 TEST_CASE("A prompt in flight says with which batch and why", "[unit]") {
@@ -88,11 +85,11 @@ TEST_CASE("A prompt in flight says with which batch and why", "[unit]") {
   group->mutable_prompt()->set_prompt_id("q");
   group->set_state(sampler::v1::Group::IN_FLIGHT);
   const std::string text = Explain(MakeRun(), prompt, &batch, 80);
-  CHECK(Has(text, "It is in flight with batch 1-7"));
-  CHECK(Has(text, "0.300"));
-  CHECK(Has(text, "scores 0.1470"));
-  CHECK(Has(text, "best 128"));
-  CHECK(Has(text, "in flight: 0 of 8 rewards"));
+  CHECK(absl::StrContains(text, "It is in flight with batch 1-7"));
+  CHECK(absl::StrContains(text, "0.300"));
+  CHECK(absl::StrContains(text, "scores 0.1470"));
+  CHECK(absl::StrContains(text, "best 128"));
+  CHECK(absl::StrContains(text, "in flight: 0 of 8 rewards"));
 }
 
 TEST_CASE("A prompt of a forgotten batch says that it is forgotten", "[unit]") {
@@ -100,7 +97,7 @@ TEST_CASE("A prompt of a forgotten batch says that it is forgotten", "[unit]") {
   prompt.set_deal_count(2);
   prompt.set_last_batch("1-7");
   prompt.set_last_dealt_clock(11);
-  CHECK(Has(Explain(MakeRun(), prompt, nullptr, 0), "forgotten"));
+  CHECK(absl::StrContains(Explain(MakeRun(), prompt, nullptr, 0), "forgotten"));
 }
 
 TEST_CASE("Each policy is explained by what it does", "[unit]") {
@@ -111,11 +108,14 @@ TEST_CASE("Each policy is explained by what it does", "[unit]") {
   prompt.set_last_draw(0.3);
   prompt.set_last_score(0.147);
   sampler::v1::Run run = MakeRun();
-  CHECK(Has(Explain(run, prompt, nullptr, 0), "drew from its posterior"));
+  CHECK(absl::StrContains(Explain(run, prompt, nullptr, 0),
+                          "drew from its posterior"));
   run.set_policy("greedy");
-  CHECK(Has(Explain(run, prompt, nullptr, 0), "took its posterior mean"));
+  CHECK(absl::StrContains(Explain(run, prompt, nullptr, 0),
+                          "took its posterior mean"));
   run.set_policy("uniform");
-  CHECK(Has(Explain(run, prompt, nullptr, 0), "whatever its score"));
+  CHECK(absl::StrContains(Explain(run, prompt, nullptr, 0),
+                          "whatever its score"));
 }
 
 TEST_CASE("Disabled and cooling prompts say so", "[unit]") {
@@ -123,9 +123,9 @@ TEST_CASE("Disabled and cooling prompts say so", "[unit]") {
   prompt.set_last_dealt_clock(11);
   sampler::v1::Run run = MakeRun();
   run.set_cooldown(5);
-  CHECK(Has(Explain(run, prompt, nullptr, 0), "It cools down"));
+  CHECK(absl::StrContains(Explain(run, prompt, nullptr, 0), "It cools down"));
   prompt.set_disabled(true);
-  CHECK(Has(Explain(run, prompt, nullptr, 0), "It is disabled"));
+  CHECK(absl::StrContains(Explain(run, prompt, nullptr, 0), "It is disabled"));
 }
 
 }  // namespace vade::cli

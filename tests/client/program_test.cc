@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "tests/catch.h"
 #include "tests/client/fake_sampler.h"
@@ -34,10 +35,6 @@ Result RunProgram(const std::string& line, const FakeSampler* fake,
   Program program;
   const int exit = program.Run(arguments, streams);
   return {exit, out.str(), err.str()};
-}
-
-bool Has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace
@@ -114,7 +111,7 @@ TEST_CASE("A wrong command line ends with 2 and calls nobody", "[unit]") {
     const Result result = RunProgram(line, &fake);
     CHECK(result.exit == kExitUsage);
     CHECK(result.out.empty());
-    CHECK(Has(result.err, "vadectl: "));
+    CHECK(absl::StrContains(result.err, "vadectl: "));
   }
   CHECK(fake.calls("GetRun") == 0);
   CHECK(fake.calls("ImportPrompts") == 0);
@@ -175,7 +172,7 @@ TEST_CASE("An import reads standard input and counts", "[unit]") {
       "{\"key\": \"k2\", \"t\": \"code\", \"q\": \"def\", \"p\": 1}\n");
   CHECK(result.exit == 0);
   CHECK(result.err.empty());
-  CHECK(Has(result.out, "2 created, 0 updated, 0 skipped"));
+  CHECK(absl::StrContains(result.out, "2 created, 0 updated, 0 skipped"));
   const auto prompts = fake.prompts();
   REQUIRE(prompts.count("k1") == 1);
   CHECK(prompts.at("k1").payload() == "1+1");
@@ -191,8 +188,8 @@ TEST_CASE("A bad row stops the import before its chunk is sent", "[unit]") {
       RunProgram("import prompts a -", &fake, "{\"id\": \"1\"}\nnonsense\n");
   CHECK(result.exit == kExitFailed);
   CHECK(result.out.empty());
-  CHECK(Has(result.err, "<stdin>:2: the line is not JSON"));
-  CHECK(Has(result.err, "0 prompts before it were imported"));
+  CHECK(absl::StrContains(result.err, "<stdin>:2: the line is not JSON"));
+  CHECK(absl::StrContains(result.err, "0 prompts before it were imported"));
   CHECK(fake.prompts().empty());
 }
 
@@ -210,8 +207,9 @@ TEST_CASE("An export writes what an import reads", "[unit]") {
                      exported.out)
               .exit == 0);
   CHECK(other.prompts().at("1").payload() == "{\"id\": \"1\", \"q\": \"x\"}");
-  CHECK(Has(RunProgram("export prompts a --format=csv", &fake).out,
-            "id,labels,disabled"));
+  CHECK(
+      absl::StrContains(RunProgram("export prompts a --format=csv", &fake).out,
+                        "id,labels,disabled"));
 }
 
 TEST_CASE("Rewards are reported from the command line and from a file",
@@ -234,7 +232,7 @@ TEST_CASE("A bad line of rewards sends nothing", "[unit]") {
       RunProgram("report rewards a 1-1 --file=-", &fake,
                  "{\"prompt_id\": \"q\", \"rewards\": [1]}\n{\"x\": 1}\n");
   CHECK(result.exit == kExitFailed);
-  CHECK(Has(result.err, "<stdin>:2: field 'x' is unknown"));
+  CHECK(absl::StrContains(result.err, "<stdin>:2: field 'x' is unknown"));
   CHECK(fake.calls("ReportRewards") == 0);
 }
 
@@ -244,7 +242,7 @@ TEST_CASE("A watch prints a line for each update off a terminal", "[unit]") {
   const Result lines = RunProgram("watch run a", &fake);
   CHECK(lines.exit == 0);
   CHECK(std::count(lines.out.begin(), lines.out.end(), '\n') == 2);
-  CHECK_FALSE(Has(lines.out, "\x1b"));
+  CHECK_FALSE(absl::StrContains(lines.out, "\x1b"));
   const Result one = RunProgram("watch run a --count=1 --output=json", &fake);
   CHECK(nlohmann::json::parse(one.out, nullptr, false)["run"] == "runs/a");
 }
@@ -255,7 +253,7 @@ TEST_CASE("Health is an exit code", "[unit]") {
   fake.set_serving(false);
   const Result result = RunProgram("check health", &fake);
   CHECK(result.exit == kExitFailed);
-  CHECK(Has(result.err, "UNAVAILABLE"));
+  CHECK(absl::StrContains(result.err, "UNAVAILABLE"));
 }
 
 TEST_CASE("An explanation as JSON has the interval of the posterior",
@@ -279,7 +277,7 @@ TEST_CASE("Batches, prompts and statistics are shown", "[unit]") {
           0);
   const Result batch = RunProgram("sample batch a --size=4", &fake);
   CHECK(batch.exit == 0);
-  CHECK(Has(batch.out, "q1      0.250  0.1406"));
+  CHECK(absl::StrContains(batch.out, "q1      0.250  0.1406"));
   for (const char* line :
        {"get batch a 1-0", "get prompt a q1 --payload", "list prompts a",
         "get stats a", "explain prompt a q1", "get run a"}) {

@@ -11,8 +11,8 @@ namespace {
 using storage::RewardRule;
 using storage::RewardRuleKind;
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNanReward = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfiniteReward = std::numeric_limits<double>::infinity();
 
 RewardRule Range(double min, double max) {
   RewardRule rule;
@@ -40,7 +40,8 @@ TEST_CASE("A range maps its rewards linearly to [0, 1]", "[unit]") {
 }
 
 TEST_CASE("Rewards outside the range have no success", "[unit]") {
-  for (const double reward : {-0.001, 1.001, kNan, kInfinity, -kInfinity}) {
+  for (const double reward :
+       {-0.001, 1.001, kNanReward, kInfiniteReward, -kInfiniteReward}) {
     CHECK(SuccessOf(Range(0, 1), reward) == std::nullopt);
   }
 }
@@ -51,7 +52,7 @@ TEST_CASE("A threshold makes rewards 0 or 1, its own value 1", "[unit]") {
   CHECK(SuccessOf(Threshold(-3), -2) == 1.0);
   CHECK(SuccessOf(Threshold(0.5), 1e9) == 1.0);
   CHECK(SuccessOf(Threshold(0.5), -1e9) == 0.0);
-  for (const double reward : {1.1e9, -1.1e9, kNan, kInfinity}) {
+  for (const double reward : {1.1e9, -1.1e9, kNanReward, kInfiniteReward}) {
     CHECK(SuccessOf(Threshold(0.5), reward) == std::nullopt);
   }
 }
@@ -61,9 +62,9 @@ TEST_CASE("A rule must be finite, small and not empty", "[unit]") {
   CHECK(ValidateRule(Range(-1e9, 1e9)).ok());
   CHECK(ValidateRule(Threshold(1e9)).ok());
   for (const RewardRule& bad :
-       {Range(1, 1), Range(2, 1), Range(kNan, 1), Range(0, kNan),
-        Range(-kInfinity, 1), Range(0, 1.1e9), Threshold(kNan),
-        Threshold(kInfinity), Threshold(-1.1e9)}) {
+       {Range(1, 1), Range(2, 1), Range(kNanReward, 1), Range(0, kNanReward),
+        Range(-kInfiniteReward, 1), Range(0, 1.1e9), Threshold(kNanReward),
+        Threshold(kInfiniteReward), Threshold(-1.1e9)}) {
     CHECK(ReasonOf(ValidateRule(bad)) == "INVALID_FIELD");
   }
 }

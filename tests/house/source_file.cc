@@ -2,13 +2,10 @@
 
 #include <utility>
 
+#include "tests/house/words.h"
+
 namespace vade::house {
 namespace {
-
-bool EndsWith(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() &&
-         text.substr(text.size() - end.size()) == end;
-}
 
 std::vector<Line> SplitLines(std::string_view text) {
   std::vector<Line> lines;

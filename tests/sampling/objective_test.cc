@@ -14,7 +14,7 @@ namespace {
 
 using Exact = boost::multiprecision::cpp_bin_float_50;
 
-const Objective kObjectives[] = {
+const Objective kAllObjectives[] = {
     Objective(ObjectiveKind::kInformationGain),
     Objective(ObjectiveKind::kVariance),
     Objective(ObjectiveKind::kNearTarget, 0.5),
@@ -50,7 +50,7 @@ double PassRate(const Objective& objective, int i, double u) {
 TEST_CASE("A deficit is the mode's score less the score, without cancellation",
           "[unit]") {
   RandomStream random(31, 0, 0, Purpose::kDraw);
-  for (const Objective& objective : kObjectives) {
+  for (const Objective& objective : kAllObjectives) {
     const Exact best = ExactScore(objective, ExactMode(objective));
     for (int i = 0; i < 2000; ++i) {
       const double p = PassRate(objective, i, random.UniformDouble());
@@ -68,7 +68,7 @@ TEST_CASE("A deficit is the mode's score less the score, without cancellation",
 
 TEST_CASE("A score is the objective at the pass rate", "[unit]") {
   RandomStream random(32, 0, 0, Purpose::kDraw);
-  for (const Objective& objective : kObjectives) {
+  for (const Objective& objective : kAllObjectives) {
     for (int i = 0; i < 1000; ++i) {
       const double p = PassRate(objective, i, random.UniformDouble());
       const Exact expected = ExactScore(objective, p);
@@ -101,7 +101,7 @@ TEST_CASE("The score near a target is one at it and falls with the distance",
 }
 
 TEST_CASE("A deficit is zero at the mode and grows away from it", "[unit]") {
-  for (const Objective& objective : kObjectives) {
+  for (const Objective& objective : kAllObjectives) {
     CHECK(objective.Deficit(objective.mode()) == 0);
     double left = 0;
     double right = 0;

@@ -6,11 +6,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "server/sampling/objective.h"
 #include "server/sampling/population.h"
 #include "server/sampling/posterior.h"
 #include "server/sampling/selector.h"
 
 namespace vade::sampling {
+
+inline const Objective kGain(ObjectiveKind::kInformationGain);
 
 // Prompts 0, 1 .. with this evidence, all of them free.
 Population MakePopulation(const std::vector<Evidence>& evidence);

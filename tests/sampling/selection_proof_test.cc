@@ -14,6 +14,7 @@
 #include "server/sampling/draw.h"
 #include "server/sampling/top_selector.h"
 #include "tests/catch.h"
+#include "tests/sampling/prompt_pool.h"
 #include "tests/sampling/statistics.h"
 
 namespace vade::sampling {
@@ -173,8 +174,6 @@ ProofResult Prove(const Selector& selector, const Objective& objective,
                        seed),
       RecordSelections(selector, objective, state, batch, calls, seed));
 }
-
-const Objective kGain(ObjectiveKind::kInformationGain);
 
 TEST_CASE("The top selector deals as the naive one on a fresh run", "[stat]") {
   constexpr uint64_t kSeed = 71;

@@ -27,8 +27,6 @@
 namespace vade::sampling {
 namespace {
 
-const Objective kGain(ObjectiveKind::kInformationGain);
-
 constexpr double kNoGuess = std::numeric_limits<double>::infinity();
 
 // A selector that scans, from a guess of the worst deficit.

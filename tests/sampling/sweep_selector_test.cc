@@ -13,8 +13,6 @@
 namespace vade::sampling {
 namespace {
 
-const Objective kGain(ObjectiveKind::kInformationGain);
-
 // Evidence of one group each, its pass rates spread over [0, 1]; or what
 // `evidence` says for prompt i.
 std::vector<Evidence> Spread(uint32_t size) {

@@ -7,12 +7,13 @@
 namespace vade::sampling {
 namespace {
 
-const Objective kObjectives[] = {Objective(ObjectiveKind::kInformationGain),
-                                 Objective(ObjectiveKind::kVariance),
-                                 Objective(ObjectiveKind::kNearTarget, 0.9)};
+const Objective kWindowObjectives[] = {
+    Objective(ObjectiveKind::kInformationGain),
+    Objective(ObjectiveKind::kVariance),
+    Objective(ObjectiveKind::kNearTarget, 0.9)};
 
 TEST_CASE("A window ends where the deficit is reached", "[unit]") {
-  for (const Objective& objective : kObjectives) {
+  for (const Objective& objective : kWindowObjectives) {
     for (const double deficit : {1e-12, 1e-6, 1e-3, 0.01, 0.05, 0.1}) {
       const Window window = WindowOf(objective, deficit);
       const double mode = objective.mode();
@@ -29,7 +30,7 @@ TEST_CASE("A window ends where the deficit is reached", "[unit]") {
 }
 
 TEST_CASE("A window never leaves the pass rates", "[unit]") {
-  for (const Objective& objective : kObjectives) {
+  for (const Objective& objective : kWindowObjectives) {
     const Window all = WindowOf(objective, 1);
     CHECK(all.left == Approx(objective.mode()));
     CHECK(all.right == Approx(1 - objective.mode()));
@@ -39,7 +40,7 @@ TEST_CASE("A window never leaves the pass rates", "[unit]") {
 }
 
 TEST_CASE("A deficit is found for each length", "[unit]") {
-  for (const Objective& objective : kObjectives) {
+  for (const Objective& objective : kWindowObjectives) {
     for (const double length : {1e-4, 0.02, 0.16, 0.5}) {
       const double deficit = DeficitOfLength(objective, length);
       CHECK(WindowOf(objective, deficit).length() ==

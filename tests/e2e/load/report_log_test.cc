@@ -24,7 +24,7 @@ absl::Status ReadText(const std::string& text, ReportLog& log) {
   return ReadReportLog(input, "w.jsonl", "r", log);
 }
 
-std::string ErrorOf(const std::string& text) {
+std::string ErrorOfLog(const std::string& text) {
   ReportLog log;
   const absl::Status status = ReadText(text, log);
   CHECK(status.code() == absl::StatusCode::kDataLoss);
@@ -81,17 +81,18 @@ TEST_CASE("a torn last line is not an error", "[unit]") {
 TEST_CASE("a damaged log is refused with its place", "[unit]") {
   const std::string sent = kSent;
   const std::string answered = kAnswered;
-  CHECK(ErrorOf(sent.substr(0, 30) + "\n" + answered) ==
+  CHECK(ErrorOfLog(sent.substr(0, 30) + "\n" + answered) ==
         "w.jsonl:1: is not JSON");
-  CHECK(ErrorOf(answered) == "w.jsonl:1: report 0 was not sent, or has ended");
-  CHECK(ErrorOf(sent + answered + answered) ==
+  CHECK(ErrorOfLog(answered) ==
+        "w.jsonl:1: report 0 was not sent, or has ended");
+  CHECK(ErrorOfLog(sent + answered + answered) ==
         "w.jsonl:3: report 0 was not sent, or has ended");
-  CHECK(ErrorOf(sent + sent) == "w.jsonl:2: report 0 is sent twice");
-  CHECK(ErrorOf("{}\n").substr(0, 10) == "w.jsonl:1:");
+  CHECK(ErrorOfLog(sent + sent) == "w.jsonl:2: report 0 is sent twice");
+  CHECK(ErrorOfLog("{}\n").substr(0, 10) == "w.jsonl:1:");
   std::string other = sent;
   other.replace(other.find("\"report\":0"), 10, "\"report\":1");
   other.replace(other.find("1.0"), 3, "0.0");
-  CHECK(ErrorOf(sent + answered + other) ==
+  CHECK(ErrorOfLog(sent + answered + other) ==
         "w.jsonl:3: batch b, prompt p, rollout 0 has two different rewards");
 }
 

@@ -25,7 +25,7 @@ absl::StatusOr<Trace> ReadText(const std::string& text) {
   return Trace::Read(input, "t.csv");
 }
 
-std::string ErrorOf(const std::string& text) {
+std::string ErrorOfTrace(const std::string& text) {
   return std::string(ReadText(text).status().message());
 }
 
@@ -72,23 +72,24 @@ TEST_CASE("a prompt that is not in the trace is not found", "[unit]") {
 }
 
 TEST_CASE("a bad line of a trace is refused with its place", "[unit]") {
-  CHECK(ErrorOf("") ==
+  CHECK(ErrorOfTrace("") ==
         "t.csv:1: the header must be 'prompt_id,visit,n_rollouts,n_correct'");
-  CHECK(ErrorOf("a,b\n").substr(0, 8) == "t.csv:1:");
-  CHECK(ErrorOf(absl::StrCat(kHeader, "a,0,8\n")) ==
+  CHECK(ErrorOfTrace("a,b\n").substr(0, 8) == "t.csv:1:");
+  CHECK(ErrorOfTrace(absl::StrCat(kHeader, "a,0,8\n")) ==
         "t.csv:2: expected 4 fields, got 3");
-  CHECK(ErrorOf(absl::StrCat(kHeader, ",0,8,1\n")) ==
+  CHECK(ErrorOfTrace(absl::StrCat(kHeader, ",0,8,1\n")) ==
         "t.csv:2: prompt_id is empty");
-  CHECK(ErrorOf(absl::StrCat(kHeader, "a,0,8,1\na,1,x,1\n")).substr(0, 8) ==
-        "t.csv:3:");
-  CHECK(ErrorOf(absl::StrCat(kHeader, "a,0,8,-1\n")).substr(0, 8) ==
+  CHECK(
+      ErrorOfTrace(absl::StrCat(kHeader, "a,0,8,1\na,1,x,1\n")).substr(0, 8) ==
+      "t.csv:3:");
+  CHECK(ErrorOfTrace(absl::StrCat(kHeader, "a,0,8,-1\n")).substr(0, 8) ==
         "t.csv:2:");
-  CHECK(ErrorOf(absl::StrCat(kHeader, "a,0,8,9\n")) ==
+  CHECK(ErrorOfTrace(absl::StrCat(kHeader, "a,0,8,9\n")) ==
         "t.csv:2: n_correct must be 0 to n_rollouts and n_rollouts at least "
         "1, got 9 of 8");
-  CHECK(ErrorOf(absl::StrCat(kHeader, "a,0,8,1\na,0,8,1\n")) ==
+  CHECK(ErrorOfTrace(absl::StrCat(kHeader, "a,0,8,1\na,0,8,1\n")) ==
         "t.csv:3: visit 0 of prompt a comes twice");
-  CHECK(ErrorOf(kHeader + Rows("a", 43, 1)) ==
+  CHECK(ErrorOfTrace(kHeader + Rows("a", 43, 1)) ==
         "t.csv: prompt a has no visit 43; 0 to 43 are needed");
   CHECK(Trace::ReadFile("no-such-file").status().code() ==
         absl::StatusCode::kNotFound);
