@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import os
 import signal
@@ -295,3 +296,19 @@ def test_a_client_that_is_forgotten_does_not_spoil_later_forks(server, run):
         del client
     # An open one would be in the way of it.
     assert in_child(run.info) == 0
+
+
+def test_garbage_that_holds_calls_does_not_spoil_forks(run):
+    async def fail():
+        async with vade.aio.Client("127.0.0.1:1", timeout=0.1) as client:
+            with pytest.raises(vade.Unavailable):
+                await client.run(run.id).info()
+
+    gc.collect()
+    gc.disable()
+    try:
+        # The library's calls and errors refer to each other.
+        asyncio.run(fail())
+        assert in_child(run.info) == 0
+    finally:
+        gc.enable()
