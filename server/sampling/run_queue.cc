@@ -1,7 +1,6 @@
 #include "server/sampling/run_queue.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/sampling/error.h"
@@ -113,44 +112,11 @@ void RunQueue::Tick() {
       [](const absl::StatusOr<bool>&) {});
 }
 
-// Marks, for as long as it lives, that this thread does calls of `queue` where
-// they were made. A call that an answer of theirs makes is not done on top of
-// them: so answers that make calls nest no deeper than this.
-class RunQueue::DrainingHere {
- public:
-  explicit DrainingHere(const RunQueue& queue) : queue_(queue) {
-    current_ = this;
-  }
-  ~DrainingHere() { current_ = nullptr; }
-  DrainingHere(const DrainingHere&) = delete;
-  DrainingHere& operator=(const DrainingHere&) = delete;
-
-  // This thread's, null if there is none.
-  static DrainingHere* Current() { return current_; }
-  const RunQueue& queue() const { return queue_; }
-
-  // Whether the run was let go and, by an answer's call, taken again.
-  bool again = false;
-
- private:
-  static thread_local DrainingHere* current_;
-  const RunQueue& queue_;
-};
-
-thread_local RunQueue::DrainingHere* RunQueue::DrainingHere::current_ = nullptr;
-
 void RunQueue::Enqueue(CallPtr call) {
   const bool here = in_place_ && call->small();
   switch (Push(call)) {
-    case Place::kFirst: {
-      DrainingHere* const outer = DrainingHere::Current();
-      if (here && outer == nullptr) return DrainHere();
-      if (here && &outer->queue() == this) {
-        outer->again = true;
-        return;
-      }
-      return Schedule();
-    }
+    case Place::kFirst:
+      return here ? DrainHere() : Schedule();
     case Place::kBehindOthers:
       return;
     case Place::kNone:
@@ -189,25 +155,16 @@ RunQueue::CallPtr RunQueue::Pop(bool only_small) {
 
 void RunQueue::Schedule() {
   pool_.Post([self = shared_from_this()] {
-    std::vector<CallPtr> applied;
-    const absl::Status written = self->Commit(/*only_small=*/false, applied);
-    for (const CallPtr& call : applied) call->Finish(written);
-    if (!self->Release()) self->Schedule();
+    if (self->DrainOnce(/*only_small=*/false)) self->Schedule();
   });
 }
 
 void RunQueue::DrainHere() {
   // The caller's, or one that a call's `done` lets go.
   const std::shared_ptr<RunQueue> self = shared_from_this();
-  DrainingHere draining(*this);
   for (int i = 0; i < kMaxCommitsInPlace; ++i) {
     if (!NextIsSmall()) break;
-    std::vector<CallPtr> applied;
-    const absl::Status written = Commit(/*only_small=*/true, applied);
-    // Another thread may go on while this one answers.
-    const bool released = Release();
-    for (const CallPtr& call : applied) call->Finish(written);
-    if (released && !std::exchange(draining.again, false)) return;
+    if (!DrainOnce(/*only_small=*/true)) return;
   }
   Schedule();
 }
@@ -216,20 +173,18 @@ bool RunQueue::NextIsSmall() const {
   return waiting_.empty() && (taken_.empty() || taken_.front()->small());
 }
 
-absl::Status RunQueue::Commit(bool only_small, std::vector<CallPtr>& applied) {
+bool RunQueue::DrainOnce(bool only_small) {
   const absl::Time now = clock_.Now();
+  std::vector<CallPtr> applied;
   ApplyCalls(now, only_small, applied);
   ServeWaiting(now, applied);
-  absl::Status written = WriteChanges();
+  const absl::Status written = WriteChanges();
   UpdateDue();
-  return written;
-}
-
-bool RunQueue::Release() {
-  if (!taken_.empty()) return false;
+  for (const CallPtr& call : applied) call->Finish(written);
+  if (!taken_.empty()) return true;
   MutexLock lock(mu_);
   scheduled_ = !queue_.empty();
-  return !scheduled_;
+  return scheduled_;
 }
 
 void RunQueue::ApplyCalls(absl::Time now, bool only_small,

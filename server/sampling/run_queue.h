@@ -121,7 +121,6 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   class TypedCall;
   // A sample call, the only one that may wait.
   class SampleCall;
-  class DrainingHere;
 
   RunQueue(std::unique_ptr<Run> run, storage::Store& store, WorkerPool& pool,
            const Clock& clock, RunLimits limits);
@@ -135,11 +134,9 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
 
   // The steps of the one thread that has the run.
   void DrainHere();
-  // Applies calls, which it appends to `applied`, and writes what they changed:
-  // what they are to be answered with.
-  absl::Status Commit(bool only_small, std::vector<CallPtr>& applied);
-  // Lets the run go, unless calls wait: then false, and this thread has it yet.
-  bool Release();
+  // One commit. False if there is nothing more to do, and this thread has the
+  // run no longer.
+  bool DrainOnce(bool only_small);
   // Whether what comes next, as far as it is known, is small.
   bool NextIsSmall() const;
   // The next call in order, null if there is none; `only_small`: or none that

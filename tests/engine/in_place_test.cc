@@ -1,7 +1,5 @@
 // Small calls that are done on the thread that makes them. The one worker is
 // held wherever nothing may be left to it.
-#include <algorithm>
-#include <atomic>
 #include <functional>
 #include <future>
 #include <string>
@@ -115,8 +113,6 @@ TEST_CASE("An answer may make the next call, and a caller is let go in time",
   const std::thread::id here = std::this_thread::get_id();
   int answers = 0;
   int answers_here = 0;
-  bool answering = false;
-  bool nested = false;
   Call<bool> last;
   const auto done = last.Done();
   std::function<void(const absl::StatusOr<bool>&)> next =
@@ -124,11 +120,8 @@ TEST_CASE("An answer may make the next call, and a caller is let go in time",
         ++answers;
         if (std::this_thread::get_id() == here) ++answers_here;
         if (answers == kCalls) return done(result);
-        nested = nested || answering;
-        answering = true;
         f.queue().Read<bool>([](const Run&) { return true; }, next,
                              CallSize::kSmall);
-        answering = false;
       };
   f.queue().Read<bool>([](const Run&) { return true; }, next, CallSize::kSmall);
   // The worker is held, so what was left to it is not done yet.
@@ -138,49 +131,6 @@ TEST_CASE("An answer may make the next call, and a caller is let go in time",
   gate.Open();
   CHECK(last.Wait().ok());
   CHECK(answers == kCalls);
-  CHECK_FALSE(nested);
-}
-
-TEST_CASE("Answers of two runs may make each other's next call", "[unit]") {
-  InPlaceFixture f(0);
-  InPlaceFixture g(0);
-  constexpr int kCalls = 20'000;
-  static thread_local int depth = 0;
-  std::atomic<int> answers = 0;
-  std::atomic<int> deepest = 0;
-  Call<bool> last;
-  const auto done = last.Done();
-  std::function<void(const absl::StatusOr<bool>&)> next =
-      [&](const absl::StatusOr<bool>& result) {
-        const int answer = ++answers;
-        if (answer == kCalls) return done(result);
-        deepest = std::max<int>(deepest, ++depth);
-        (answer % 2 == 0 ? f : g)
-            .queue()
-            .Read<bool>([](const Run&) { return true; }, next,
-                        CallSize::kSmall);
-        --depth;
-      };
-  f.queue().Read<bool>([](const Run&) { return true; }, next, CallSize::kSmall);
-  CHECK(last.Wait().ok());
-  CHECK(answers == kCalls);
-  // A worker's, and those of a run that was idle then.
-  CHECK(deepest <= 2);
-}
-
-TEST_CASE("While one thread answers a small call, another may have the run",
-          "[unit]") {
-  InPlaceFixture f(0);
-  Gate gate(f.pool());
-  Call<RunInfo> other;
-  bool answered = false;
-  f.queue().Read<bool>([](const Run&) { return true; },
-                       [&](const absl::StatusOr<bool>&) {
-                         std::thread([&] { f.SmallRead(other); }).join();
-                         answered = other.answered();
-                       },
-                       CallSize::kSmall);
-  CHECK(answered);
 }
 
 TEST_CASE("Small calls that gather during a write are answered by one write",
