@@ -129,8 +129,8 @@ def _wait_until_down() -> bool:
         if waited > _END_SECONDS:
             return False
         if waited > _GARBAGE_SECONDS and not collected:
-            # gRPC counts its objects, closed ones too: an error that was caught
-            # keeps those of its frames, in a cycle, until they are collected.
+            # gRPC counts its objects, closed ones too. Calls of asyncio that
+            # failed refer to each other: they stay until they are collected.
             gc.collect()
             collected = True
         time.sleep(_LOOK_SECONDS)
