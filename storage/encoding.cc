@@ -29,6 +29,8 @@ constexpr size_t kEnvelopeBytes = 1 + kChecksumBytes;
 // Of one BatchEntry, least: two varints and four doubles.
 constexpr size_t kLeastEntryBytes = 2 + 4 * 8;
 constexpr size_t kLeastLabelBytes = 2;
+// Of one PromptWithState, least: eight varints and five doubles.
+constexpr size_t kLeastStateBytes = 8 + 5 * 8;
 
 std::string Describe(std::string_view key) {
   return absl::StrCat(TableName(key), " record ", KeyInHex(key));
@@ -301,6 +303,14 @@ void Fields(auto& io, Is<StoredGroups> auto& r) {
   }
 }
 
+void Fields(auto& io, Is<StoredStates> auto& r) {
+  io.Size(r.prompts, kLeastStateBytes);
+  for (auto& prompt : r.prompts) {
+    io.Count(prompt.prompt_index);
+    Fields(io, prompt.state);
+  }
+}
+
 std::string Seal(std::string_view key, ByteWriter out) {
   out.FixedU32(Crc32c(key, out.bytes()));
   return out.Take();
@@ -405,6 +415,9 @@ std::string Encode(std::string_view key, const StoredGroup& record) {
 std::string Encode(std::string_view key, const StoredGroups& record) {
   return EncodeRecord(key, record, 16 + record.groups.size() * 128);
 }
+std::string Encode(std::string_view key, const StoredStates& record) {
+  return EncodeRecord(key, record, 16 + record.prompts.size() * 72);
+}
 
 std::string EncodePayload(std::string_view key, std::string_view payload) {
   ByteWriter out(payload.size() + kEnvelopeBytes);
@@ -456,6 +469,10 @@ absl::StatusOr<StoredGroup> DecodeGroup(std::string_view key,
 absl::StatusOr<StoredGroups> DecodeGroups(std::string_view key,
                                           std::string_view value) {
   return DecodeRecord<StoredGroups>(key, value);
+}
+absl::StatusOr<StoredStates> DecodeStates(std::string_view key,
+                                          std::string_view value) {
+  return DecodeRecord<StoredStates>(key, value);
 }
 
 absl::StatusOr<std::string> DecodePayload(std::string_view key,

@@ -23,7 +23,8 @@
 
 namespace vade::storage {
 
-// Written once, when a store is created, and checked whenever it is opened.
+// Written when a store is created, checked whenever it is opened, and raised
+// then if it is below kFormat.
 struct FormatRecord {
   // Grows when a program of the version before could not read the store.
   uint32_t format = 1;
@@ -31,7 +32,8 @@ struct FormatRecord {
   bool operator==(const FormatRecord&) const = default;
 };
 
-inline constexpr uint32_t kFormat = 1;
+// 2: with table states.
+inline constexpr uint32_t kFormat = 2;
 
 std::string Encode(std::string_view key, const FormatRecord& record);
 std::string Encode(std::string_view key, const RegistryRecord& record);
@@ -44,6 +46,7 @@ std::string Encode(std::string_view key, const BatchRecord& record);
 std::string Encode(std::string_view key, const LeaseRecord& record);
 std::string Encode(std::string_view key, const StoredGroup& record);
 std::string Encode(std::string_view key, const StoredGroups& record);
+std::string Encode(std::string_view key, const StoredStates& record);
 std::string EncodePayload(std::string_view key, std::string_view payload);
 
 absl::StatusOr<FormatRecord> DecodeFormat(std::string_view key,
@@ -67,6 +70,8 @@ absl::StatusOr<LeaseRecord> DecodeLease(std::string_view key,
 absl::StatusOr<StoredGroup> DecodeGroup(std::string_view key,
                                         std::string_view value);
 absl::StatusOr<StoredGroups> DecodeGroups(std::string_view key,
+                                          std::string_view value);
+absl::StatusOr<StoredStates> DecodeStates(std::string_view key,
                                           std::string_view value);
 absl::StatusOr<std::string> DecodePayload(std::string_view key,
                                           std::string_view value);

@@ -48,6 +48,8 @@ std::optional<Shape> ShapeOf(Table table) {
       return Shape{"group", true, ItemWidth::kU64, true};
     case Table::kGroups:
       return Shape{"groups", true, ItemWidth::kU64, false};
+    case Table::kStates:
+      return Shape{"states", true, ItemWidth::kU64, false};
   }
   return std::nullopt;
 }
@@ -140,6 +142,10 @@ std::string GroupKey(uint32_t run, uint64_t sequence, uint32_t position) {
 
 std::string GroupsKey(uint32_t run, uint64_t sequence) {
   return Key64(Table::kGroups, run, sequence);
+}
+
+std::string StatesKey(uint32_t run, uint64_t sequence) {
+  return Key64(Table::kStates, run, sequence);
 }
 
 absl::StatusOr<KeyParts> ParseKey(std::string_view key) {

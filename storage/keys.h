@@ -31,13 +31,14 @@ enum class Table : uint8_t {
   kLease = 0x09,
   kGroup = 0x0a,
   kGroups = 0x0b,
+  kStates = 0x0c,
 };
 
 // The tables whose keys begin with a run number.
 inline constexpr Table kRunTables[] = {
     Table::kRun,     Table::kProgress,    Table::kSeries, Table::kPromptInfo,
     Table::kPayload, Table::kPromptState, Table::kBatch,  Table::kLease,
-    Table::kGroup,   Table::kGroups,
+    Table::kGroup,   Table::kGroups,      Table::kStates,
 };
 
 std::string FormatKey();
@@ -52,6 +53,7 @@ std::string BatchKey(uint32_t run, uint64_t sequence);
 std::string LeaseKey(uint32_t run, uint64_t sequence);
 std::string GroupKey(uint32_t run, uint64_t sequence, uint32_t position);
 std::string GroupsKey(uint32_t run, uint64_t sequence);
+std::string StatesKey(uint32_t run, uint64_t sequence);
 
 // A key taken apart. Numbers that its table does not have are 0.
 struct KeyParts {

@@ -384,11 +384,14 @@ absl::Status OpenFailure(const rocksdb::Status& status,
   return ToStatus(status, "opening", options.path);
 }
 
-// Writes the format record into a new store, checks that of an old one.
+// Writes the format record into a new store, checks that of an old one and
+// raises it: what is written from now on, older programs could not read.
 absl::Status CheckFormat(Store& store, const std::string& path) {
   const std::string key = FormatKey();
   const auto value = store.Get(key);
   if (!value.ok()) return value.status();
+  Mutation mutation;
+  mutation.Put(key, Encode(key, FormatRecord{kFormat}));
   if (value->has_value()) {
     const absl::StatusOr<FormatRecord> record = DecodeFormat(key, **value);
     if (!record.ok()) return record.status();
@@ -398,7 +401,8 @@ absl::Status CheckFormat(Store& store, const std::string& path) {
           ", written by a newer version; this program knows formats up to ",
           kFormat));
     }
-    return absl::OkStatus();
+    if (record->format == kFormat) return absl::OkStatus();
+    return store.Write(mutation);
   }
   const std::unique_ptr<Cursor> any = store.Scan("", "\xff");
   if (any->Valid()) {
@@ -406,8 +410,6 @@ absl::Status CheckFormat(Store& store, const std::string& path) {
         "the folder ", path, " holds a RocksDB database of another program"));
   }
   if (!any->status().ok()) return any->status();
-  Mutation mutation;
-  mutation.Put(key, Encode(key, FormatRecord{kFormat}));
   return store.Write(mutation);
 }
 

@@ -148,7 +148,8 @@ struct PromptInfo {
 
 // What the run learnt about a prompt. Key: run number, prompt index; but while
 // a batch is remembered that dealt the prompt, the newest such batch has it,
-// see StoredGroup.
+// see StoredGroup, and many states of a forgotten batch are one record, see
+// StoredStates.
 struct PromptState {
   // Evidence just after the step at evidence_clock.
   double alpha = 0;
@@ -262,6 +263,22 @@ struct StoredGroups {
   std::vector<std::optional<StoredGroup>> groups;
 
   bool operator==(const StoredGroups&) const = default;
+};
+
+struct PromptWithState {
+  uint32_t prompt_index = 0;
+  PromptState state;
+
+  bool operator==(const PromptWithState&) const = default;
+};
+
+// Key: run number, sequence of a forgotten batch. Prompts that the batch was
+// the newest to deal; in one that was dealt again since, a state is out of
+// date. So it is if the prompt's own record has the same dealt_sequence.
+struct StoredStates {
+  std::vector<PromptWithState> prompts;  // in the order of the batch
+
+  bool operator==(const StoredStates&) const = default;
 };
 
 }  // namespace vade::storage

@@ -70,6 +70,10 @@ inline constexpr size_t kMaxWaitingCalls = 16384;
 inline constexpr size_t kMaxCallsPerCommit = 4096;
 inline constexpr size_t kMaxCommitBytes = size_t{8} << 20;
 
+// States of prompts that go into one record when their batch is forgotten; of
+// fewer, each is a record.
+inline constexpr size_t kLeastStatesTogether = 16;
+
 // Those limits of one run and its queue that no test could reach: a server has
 // the defaults, tests set less.
 struct RunLimits {
@@ -77,6 +81,7 @@ struct RunLimits {
   uint64_t batches = kMaxBatchesPerRun;
   size_t queued_calls = kMaxQueuedCalls;
   size_t waiting_calls = kMaxWaitingCalls;
+  size_t states_together = kLeastStatesTogether;
 };
 
 }  // namespace vade::sampling

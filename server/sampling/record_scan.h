@@ -50,25 +50,25 @@ using RecordDecoder = absl::StatusOr<Record> (*)(std::string_view key,
                                                  std::string_view value);
 
 // Calls `visit`, an absl::Status(uint64_t index, const Record&), for every
-// record that `run` has in `table`, one with prompt indexes in its keys, in
-// order and on the caller's thread, until it fails. `prompts` is how many
-// records there may be, more or less: `decode` runs on several threads if
-// they are many.
+// record that `run` has in `table`, one with items in its keys, in order and on
+// the caller's thread, until it fails. `items` is the end of the items, more or
+// less: `decode` runs on several threads, each taking the records of
+// `items_at_once` at a time, if that makes several pieces.
 template <class Record, class Visit>
 absl::Status ForEachDecoded(const storage::Store& store, storage::Table table,
-                            uint32_t run, uint32_t prompts,
+                            uint32_t run, uint64_t items,
+                            uint64_t items_at_once,
                             RecordDecoder<Record> decode, const Visit& visit) {
-  // Decoded at a time: few enough that what waits to be visited is little.
-  constexpr uint64_t kPiece = 16384;
   constexpr uint32_t kMaxThreads = 8;
   using Piece = std::vector<std::pair<uint64_t, Record>>;
-  const uint64_t count = std::max<uint64_t>(1, (prompts + kPiece - 1) / kPiece);
+  const uint64_t count =
+      std::max<uint64_t>(1, (items + items_at_once - 1) / items_at_once);
   const auto make = [&](uint64_t i) -> absl::StatusOr<Piece> {
-    // The last range takes what is beyond the run's last prompt, too.
-    const uint64_t end = i + 1 < count ? (i + 1) * kPiece : UINT64_MAX;
+    // The last range takes what is beyond the last item, too.
+    const uint64_t end = i + 1 < count ? (i + 1) * items_at_once : UINT64_MAX;
     Piece piece;
     absl::Status status = ForEach(
-        store, storage::ItemRange(table, run, i * kPiece, end),
+        store, storage::ItemRange(table, run, i * items_at_once, end),
         [&](const storage::KeyParts& at, const storage::Cursor& cursor) {
           absl::StatusOr<Record> record = decode(cursor.key(), cursor.value());
           if (!record.ok()) return record.status();

@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/sampling/batch_table.h"
+#include "server/sampling/forgotten_batches.h"
 #include "server/sampling/limits.h"
 #include "server/sampling/prompt_table.h"
 #include "server/sampling/requests.h"
@@ -136,13 +137,15 @@ class Run {
   // Loading; called in this order.
   absl::Status LoadProgress(const storage::Store& store);
   absl::Status LoadPrompts(const storage::Store& store);
+  absl::Status LoadForgotten(const storage::Store& store);
   absl::Status LoadPromptStates(const storage::Store& store);
   absl::Status LoadBatches(const storage::Store& store);
   absl::Status LoadLeases(const storage::Store& store, absl::Time now);
   absl::Status LoadGroups(const storage::Store& store);
   void DropForgottenPrompts();
   void AdoptInFlight();
-  // Of LoadPromptStates and LoadGroups: whether the state can be, its taking.
+  // Of LoadForgotten, LoadPromptStates and LoadGroups: whether the state can
+  // be; its taking, unless one is known that came of a later deal.
   bool IsPossible(const storage::PromptState& state) const;
   void AdoptState(uint32_t index, const storage::PromptState& state);
   // Of LoadGroups: a record of all groups of a batch, and one group.
@@ -153,6 +156,7 @@ class Run {
 
   // Parts of CheckInvariants. `leased`: by prompt, how many groups lease it.
   absl::Status CheckPrompts(const std::vector<uint32_t>& leased) const;
+  absl::Status CheckForgotten() const;
   absl::Status CheckEvidence(uint32_t index, const std::string& where) const;
   // What a prompt adds to the counts, found the plain way.
   PromptCounts CountsOf(uint32_t index) const;
@@ -196,6 +200,7 @@ class Run {
   absl::StatusOr<const Batch*> FindBatch(const std::string& batch_id) const;
   void ExpireDue(absl::Time now);
   void ForgetOld(absl::Time now);
+  void ForgetOldest();
   // Hints for the prompts of up to `count` groups of `batch`, those from `from`
   // on; kPrefetched at most, which is what the nearer caches hold.
   static constexpr size_t kPrefetched = 256;
@@ -234,9 +239,13 @@ class Run {
   void TouchGroup(Batch& batch, uint32_t position);
   void TouchLease(Batch& batch);
   void FlushRecords();
+  void FlushForgotten(uint64_t sequence);
   void FlushPrompts();
   void FlushGroups(Batch& batch);
   void FlushTogether(Batch& batch);
+  // Of `prompts`, those there are that batch `sequence` was the last to deal.
+  uint32_t CountDealtLast(uint64_t sequence,
+                          const std::vector<uint32_t>& prompts) const;
   bool KeepsPrompt(const Batch& batch, uint32_t index) const;
   storage::StoredGroup Store(const Batch& batch, uint32_t position) const;
 
@@ -246,6 +255,7 @@ class Run {
   std::unique_ptr<Selector> selector_;
   PromptTable prompts_;
   BatchTable batches_;
+  ForgottenBatches forgotten_;
   storage::RunProgress progress_;
   RunStats stats_;  // refers to progress_
   uint64_t eligible_version_ = 0;

@@ -77,6 +77,7 @@ absl::Status Run::CheckInvariants() const {
     batches_in_flight += !batch.ended();
   }
   if (absl::Status s = CheckPrompts(leased); !s.ok()) return s;
+  if (absl::Status s = CheckForgotten(); !s.ok()) return s;
   if (deals != batches_.deals() || batches_in_flight != batches_.in_flight() ||
       batches_.end_sequence() != progress_.next_sequence ||
       batches_.oldest_sequence() != progress_.oldest_sequence) {
@@ -117,6 +118,19 @@ absl::Status Run::CheckPrompts(const std::vector<uint32_t>& leased) const {
   for (uint32_t set = 0; set < by_set.size(); ++set) {
     if (by_set[set] == prompts_.label_sets().counts(set)) continue;
     return Broken("counts of each set of labels are right", record_.id);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Run::CheckForgotten() const {
+  for (const auto& [sequence, states] : forgotten_.all()) {
+    const std::string where = absl::StrCat("states of batch ", sequence);
+    if (sequence >= batches_.oldest_sequence()) {
+      return Broken("only forgotten batches have states", where);
+    }
+    if (CountDealtLast(sequence, states.prompts) != states.newest) {
+      return Broken("states that are the newest are counted", where);
+    }
   }
   return absl::OkStatus();
 }

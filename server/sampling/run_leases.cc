@@ -19,6 +19,10 @@ using storage::GroupState;
 // since a range costs the store about the same whatever it holds.
 constexpr uint64_t kDeleteEvery = 256;
 
+// Records of states written anew for each batch that is forgotten. Each was
+// made with a batch, and is due a few times in its life.
+constexpr size_t kRenewedAtOnce = 8;
+
 const char* NameOf(BatchState state) {
   switch (state) {
     case BatchState::kInFlight:
@@ -167,17 +171,7 @@ void Run::ForgetOld(absl::Time now) {
         oldest->lease.end_time_us > horizon_us) {
       break;
     }
-    // What is stored with this batch alone gets a new place.
-    const std::vector<storage::BatchEntry>& entries = oldest->record.entries;
-    for (size_t i = 0; i < entries.size(); ++i) {
-      if (i % kPrefetched == 0) PrefetchPrompts(*oldest, i, kPrefetched);
-      if (KeepsPrompt(*oldest, entries[i].prompt_index)) {
-        TouchPrompt(entries[i].prompt_index);
-      }
-    }
-    batches_.ForgetOldest();
-    progress_.oldest_sequence = batches_.oldest_sequence();
-    progress_dirty_ = true;
+    ForgetOldest();
   }
   if (progress_.oldest_sequence - deleted_below_ < kDeleteEvery) return;
   for (const storage::Table table :
@@ -188,6 +182,32 @@ void Run::ForgetOld(absl::Time now) {
     pending_.DeleteRange(std::move(range.begin), std::move(range.end));
   }
   deleted_below_ = progress_.oldest_sequence;
+}
+
+// What is stored with the oldest batch alone gets a new place.
+void Run::ForgetOldest() {
+  const Batch& batch = *batches_.oldest();
+  const std::vector<storage::BatchEntry>& entries = batch.record.entries;
+  std::vector<uint32_t> dealt_last;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (i % kPrefetched == 0) PrefetchPrompts(batch, i, kPrefetched);
+    const uint32_t index = entries[i].prompt_index;
+    if (!KeepsPrompt(batch, index)) continue;
+    if (prompts_.LastDeal(index).first == batch.sequence()) {
+      dealt_last.push_back(index);
+    } else {
+      TouchPrompt(index);
+    }
+  }
+  if (dealt_last.size() >= limits_.states_together) {
+    forgotten_.Add(batch.sequence(), std::move(dealt_last));
+  } else {
+    for (const uint32_t index : dealt_last) TouchPrompt(index);
+  }
+  forgotten_.Renew(kRenewedAtOnce);
+  batches_.ForgetOldest();
+  progress_.oldest_sequence = batches_.oldest_sequence();
+  progress_dirty_ = true;
 }
 
 void Run::PrefetchPrompts(const Batch& batch, size_t from, size_t count) const {

@@ -18,6 +18,12 @@ namespace {
 using storage::BatchState;
 using storage::GroupState;
 
+// Records decoded at a time: few enough that what waits to be visited is
+// little. Those of batches hold many prompts, and old ones are far between.
+constexpr uint64_t kPromptsAtOnce = 16384;
+constexpr uint64_t kBatchesAtOnce = 32;
+constexpr uint64_t kMaxPieces = 4096;
+
 // A record that decodes, and does not fit the others.
 absl::Status Corrupt(std::string_view key, absl::string_view what) {
   const std::string table = storage::TableName(key);
@@ -55,10 +61,14 @@ absl::StatusOr<std::unique_ptr<Run>> Run::Load(storage::RunRecord record,
       MakeSelector(*policy, run->record_.settings.target_pass_rate);
   if (absl::Status s = run->LoadProgress(store); !s.ok()) return s;
   if (absl::Status s = run->LoadPrompts(store); !s.ok()) return s;
+  if (absl::Status s = run->LoadForgotten(store); !s.ok()) return s;
   if (absl::Status s = run->LoadPromptStates(store); !s.ok()) return s;
   if (absl::Status s = run->LoadBatches(store); !s.ok()) return s;
   if (absl::Status s = run->LoadLeases(store, now); !s.ok()) return s;
   if (absl::Status s = run->LoadGroups(store); !s.ok()) return s;
+  run->forgotten_.Count([&run](uint64_t sequence, const auto& prompts) {
+    return run->CountDealtLast(sequence, prompts);
+  });
   run->DropForgottenPrompts();
   run->AdoptInFlight();
   run->prompts_.SetCooldown(run->record_.settings.cooldown, run->clock());
@@ -110,7 +120,7 @@ absl::Status Run::LoadProgress(const storage::Store& store) {
 absl::Status Run::LoadPrompts(const storage::Store& store) {
   absl::Status status = ForEachDecoded<storage::PromptInfo>(
       store, storage::Table::kPromptInfo, record_.number,
-      progress_.next_prompt_index, &storage::DecodePromptInfo,
+      progress_.next_prompt_index, kPromptsAtOnce, &storage::DecodePromptInfo,
       [&](uint64_t item, const storage::PromptInfo& info) {
         const uint32_t index = static_cast<uint32_t>(item);
         if (item >= progress_.next_prompt_index) {
@@ -130,10 +140,40 @@ absl::Status Run::LoadPrompts(const storage::Store& store) {
       absl::StrCat("two prompts with the id '", prompts_.id(*twice), "'"));
 }
 
+absl::Status Run::LoadForgotten(const storage::Store& store) {
+  return ForEachDecoded<storage::StoredStates>(
+      store, storage::Table::kStates, record_.number, progress_.oldest_sequence,
+      std::max(kBatchesAtOnce, progress_.oldest_sequence / kMaxPieces),
+      &storage::DecodeStates,
+      [&](uint64_t sequence, const storage::StoredStates& stored) {
+        const auto corrupt = [&](absl::string_view what) {
+          return Corrupt(storage::StatesKey(record_.number, sequence), what);
+        };
+        if (sequence >= progress_.oldest_sequence) {
+          return corrupt("states of a batch that is not forgotten");
+        }
+        std::vector<uint32_t> prompts;
+        prompts.reserve(stored.prompts.size());
+        for (const auto& [index, state] : stored.prompts) {
+          if (index >= prompts_.size()) {
+            return corrupt("state of a prompt that does not exist");
+          }
+          if (!IsPossible(state) || state.dealt_sequence != sequence) {
+            return corrupt("a prompt dealt by another batch");
+          }
+          if (!prompts_.present(index)) continue;  // deleted since
+          AdoptState(index, state);
+          prompts.push_back(index);
+        }
+        forgotten_.Load(sequence, std::move(prompts));
+        return absl::OkStatus();
+      });
+}
+
 absl::Status Run::LoadPromptStates(const storage::Store& store) {
   return ForEachDecoded<storage::PromptState>(
       store, storage::Table::kPromptState, record_.number,
-      progress_.next_prompt_index, &storage::DecodePromptState,
+      progress_.next_prompt_index, kPromptsAtOnce, &storage::DecodePromptState,
       [&](uint64_t item, const storage::PromptState& state) {
         const uint32_t index = static_cast<uint32_t>(item);
         const auto corrupt = [&](absl::string_view what) {
@@ -157,6 +197,7 @@ bool Run::IsPossible(const storage::PromptState& state) const {
 }
 
 void Run::AdoptState(uint32_t index, const storage::PromptState& state) {
+  if (prompts_.LastDeal(index).first > state.dealt_sequence) return;
   prompts_.SetState(index, state);
   RaiseMaxEvidence({state.alpha, state.beta});
 }

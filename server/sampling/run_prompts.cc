@@ -149,6 +149,7 @@ absl::Status Run::DeletePrompt(const std::string& prompt_id, absl::Time now) {
   if (!index.has_value()) return PromptNotFound(prompt_id);
   const uint64_t dealt = prompts_.LastDeal(*index).first;
   const bool remembered = dealt >= batches_.oldest_sequence() && dealt > 0;
+  if (!remembered) forgotten_.Leave(dealt);
   prompts_.Bury(*index);
   PutPayload(*index, "");
   pending_.Delete(storage::PromptStateKey(record_.number, *index));

@@ -6,11 +6,13 @@
 // - The groups that changed since the last mutation are written one by one
 //   while they are few of their batch, else all of the batch in one record.
 // - The state of a prompt goes with its group in the newest batch that dealt
-//   it. Only when no remembered batch dealt it has it a record of its own, so
-//   ForgetOld has those written that it would lose.
+//   it. What a batch alone has when it is forgotten is written as one record
+//   of states, or, if that is little, as a record for each prompt. So are
+//   later changes of a prompt that no remembered batch dealt.
 //
 // So of all places that have the state of one prompt, the newest state is in
-// the one that a load reads last: its own record, then the batches in order.
+// the one that a load reads last: the states of forgotten batches in order, its
+// own record unless that is of an earlier deal, then the batches in order.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -44,6 +46,7 @@ storage::Mutation Run::TakeMutation() {
   if (!deleted_) FlushRecords();
   dirty_prompts_.clear();
   dirty_batches_.clear();
+  forgotten_.TakeChanged();
   progress_dirty_ = false;
   storage::Mutation taken = std::move(pending_);
   pending_ = storage::Mutation();
@@ -52,6 +55,9 @@ storage::Mutation Run::TakeMutation() {
 
 void Run::FlushRecords() {
   const uint32_t run = record_.number;
+  for (const uint64_t sequence : forgotten_.TakeChanged()) {
+    FlushForgotten(sequence);
+  }
   FlushPrompts();
   // The newest first: what a later group has, an earlier one need not have.
   for (auto at = dirty_batches_.rbegin(); at != dirty_batches_.rend(); ++at) {
@@ -66,6 +72,56 @@ void Run::FlushRecords() {
   stats_.Flush(pending_);
   const std::string key = storage::ProgressKey(run);
   pending_.Put(key, storage::Encode(key, progress_));
+}
+
+// Writes the states that the forgotten batch was the last to deal. The other
+// prompts were dealt again; what is not stored with their later batch yet, must
+// be before it goes from here.
+void Run::FlushForgotten(uint64_t sequence) {
+  const std::vector<uint32_t>& prompts = forgotten_.prompts(sequence);
+  storage::StoredStates stored;
+  std::vector<uint32_t> dealt_last;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (i % kPrefetched == 0) {
+      prompts_.Prefetch(absl::MakeConstSpan(prompts).subspan(i, kPrefetched));
+    }
+    const uint32_t index = prompts[i];
+    if (!prompts_.present(index)) continue;
+    const auto [newest, position] = prompts_.LastDeal(index);
+    if (newest == sequence) {
+      dealt_last.push_back(index);
+      continue;
+    }
+    Batch* batch = batches_.Find(newest);
+    if (batch != nullptr && batch->places[position] == GroupPlace::kNowhere) {
+      TouchGroup(*batch, position);
+    }
+  }
+  const std::string key = storage::StatesKey(record_.number, sequence);
+  if (dealt_last.size() >= limits_.states_together) {
+    for (const uint32_t index : dealt_last) {
+      stored.prompts.push_back({index, prompts_.State(index)});
+    }
+    pending_.Put(key, storage::Encode(key, stored));
+  } else {
+    for (const uint32_t index : dealt_last) TouchPrompt(index);
+    pending_.Delete(key);
+    dealt_last.clear();
+  }
+  forgotten_.Set(sequence, std::move(dealt_last));
+}
+
+uint32_t Run::CountDealtLast(uint64_t sequence,
+                             const std::vector<uint32_t>& prompts) const {
+  uint32_t count = 0;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    if (i % kPrefetched == 0) {
+      prompts_.Prefetch(absl::MakeConstSpan(prompts).subspan(i, kPrefetched));
+    }
+    count += prompts_.present(prompts[i]) &&
+             prompts_.LastDeal(prompts[i]).first == sequence;
+  }
+  return count;
 }
 
 void Run::FlushPrompts() {

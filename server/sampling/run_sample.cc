@@ -242,7 +242,11 @@ Batch& Run::Deal(const SampleRequest& request, const Selection& selection,
     entry.mean = PosteriorMean(evidence);
     entry.expected_egr =
         EffectiveGroupProbability(evidence, settings.group_size);
-    stats_.CountDeal(clock(), prompts_.State(index), entry);
+    const storage::PromptState before = prompts_.State(index);
+    if (before.dealt_sequence < batches_.oldest_sequence()) {
+      forgotten_.Leave(before.dealt_sequence);
+    }
+    stats_.CountDeal(clock(), before, entry);
     record.entries.push_back(entry);
     NoteDeal(record, static_cast<uint32_t>(record.entries.size() - 1));
     prompts_.SetInFlight(index, true);

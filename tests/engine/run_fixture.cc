@@ -10,7 +10,7 @@
 
 namespace vade::sampling {
 
-RunFixture::RunFixture(SettingsSpec spec) {
+RunFixture::RunFixture(SettingsSpec spec, RunLimits limits) : limits_(limits) {
   if (!spec.seed.has_value()) spec.seed = 1;
   storage::RunRecord record;
   record.number = 3;
@@ -22,7 +22,7 @@ RunFixture::RunFixture(SettingsSpec spec) {
   INFO(settings.status().ToString());
   REQUIRE(settings.ok());
   record.settings = *settings;
-  auto run = Run::Create(record);
+  auto run = Run::Create(record, limits_);
   INFO(run.status().ToString());
   REQUIRE(run.ok());
   run_ = *std::move(run);
@@ -43,7 +43,7 @@ absl::Status RunFixture::Reload() {
   REQUIRE(value->has_value());
   auto record = storage::DecodeRun(key, **value);
   REQUIRE(record.ok());
-  auto loaded = Run::Load(*std::move(record), store_, now_);
+  auto loaded = Run::Load(*std::move(record), store_, now_, limits_);
   if (!loaded.ok()) return loaded.status();
   run_ = *std::move(loaded);
   return run_->CheckInvariants();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "server/sampling/limits.h"
 #include "server/sampling/run.h"
 #include "server/sampling/settings.h"
 #include "tests/simulation/map_store.h"
@@ -20,7 +21,7 @@ inline constexpr uint64_t kTestEpoch = 5;
 class RunFixture {
  public:
   // Lets `seed` be 1 unless `spec` says otherwise; the settings must be valid.
-  explicit RunFixture(SettingsSpec spec = {});
+  explicit RunFixture(SettingsSpec spec = {}, RunLimits limits = {});
 
   Run& run() { return *run_; }
   Run* operator->() { return run_.get(); }
@@ -58,6 +59,7 @@ class RunFixture {
   storage::RunProgress Totals() { return run_->Stats().totals; }
 
  private:
+  const RunLimits limits_;
   simulation::MapStore store_;
   absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
   std::unique_ptr<Run> run_;

@@ -125,6 +125,87 @@ TEST_CASE("What a forgotten batch alone knew of a prompt is kept", "[unit]") {
   }
 }
 
+SampleRequest RequestOfLabel(uint32_t size, const std::string& key) {
+  SampleRequest request = RequestOf(size);
+  request.filter = {{key, {"yes"}}};
+  return request;
+}
+
+// Deals those with the label, reports them, and has their batch forgotten.
+// What the commit had that forgot it.
+std::map<Table, int> DealAndForget(RunFixture& f, uint32_t size,
+                                   const std::string& key) {
+  const auto batch = f->Sample(RequestOfLabel(size, key), f.now());
+  REQUIRE(batch.ok());
+  f.Commit();
+  f.ReportBatch(*batch, 1);
+  f.Commit();
+  f.Pass(absl::Hours(1));
+  return CommitAndCount(f);
+}
+
+TEST_CASE("States of a forgotten batch are one record, while half are new",
+          "[unit]") {
+  constexpr uint32_t kPrompts = 8;
+  SettingsSpec spec = GroupsOf(2);
+  spec.retention_age = absl::Minutes(1);
+  RunLimits limits;
+  limits.states_together = 2;
+  RunFixture f(spec, limits);
+  for (uint32_t i = 0; i < kPrompts; ++i) {
+    PromptSpec prompt;
+    prompt.id = absl::StrCat("p", i);
+    prompt.labels = {{"all", "yes"}, {absl::StrCat("p", i), "yes"}};
+    f.ImportOne(prompt);
+  }
+  const auto first = DealAndForget(f, kPrompts, "all");
+  CHECK(first.at(Table::kStates) == 1);
+  CHECK(first.count(Table::kPromptState) == 0);
+  for (uint32_t i = 0; i < kPrompts; ++i) {
+    CAPTURE(i);
+    std::map<Table, int> expected = {{Table::kPromptState, 1}};
+    // Of eight, four are left, then two; one is too few.
+    if (i == 3 || i == 5) expected[Table::kStates] = 1;
+    if (i == 6) expected = {{Table::kPromptState, 2}, {Table::kStates, -1}};
+    const auto records = DealAndForget(f, 1, absl::StrCat("p", i));
+    for (const Table table : {Table::kPromptState, Table::kStates}) {
+      CHECK((records.count(table) > 0 ? records.at(table) : 0) ==
+            expected[table]);
+    }
+    REQUIRE(f.Reload().ok());
+    for (uint32_t k = 0; k < kPrompts; ++k) {
+      CHECK(f.Prompt(absl::StrCat("p", k)).rollouts == (k <= i ? 4 : 2));
+    }
+  }
+}
+
+TEST_CASE("A record of states that cannot be is data loss", "[unit]") {
+  RunFixture f;
+  f.Import(4);
+  f.ReportBatch(f.Sample(4), 1);
+  f.Commit();
+  const auto load_with = [&](uint64_t sequence, uint32_t prompt,
+                             uint64_t dealt_by) {
+    storage::StoredStates states;
+    states.prompts.resize(1);
+    states.prompts[0].prompt_index = prompt;
+    states.prompts[0].state.dealt_sequence = dealt_by;
+    const std::string key = storage::StatesKey(kRunNumber, sequence);
+    storage::Mutation mutation;
+    mutation.Put(key, storage::Encode(key, states));
+    REQUIRE(f.store().Write(mutation).ok());
+    const std::string reason = ReasonOf(f.Reload());
+    mutation.Clear();
+    mutation.Delete(key);
+    REQUIRE(f.store().Write(mutation).ok());
+    return reason;
+  };
+  CHECK(load_with(0, 0, 0).empty());
+  CHECK(load_with(0, 4, 0) == "CORRUPT_RECORD");
+  CHECK(load_with(0, 0, 1) == "CORRUPT_RECORD");
+  CHECK(load_with(1, 0, 1) == "CORRUPT_RECORD");
+}
+
 TEST_CASE("A run of the first record versions is read, and written on",
           "[unit]") {
   RunFixture f(GroupsOf(2));
@@ -315,13 +396,15 @@ TEST_CASE("A run that is loaded after any commit goes on as if it had not been",
   spec.policy = seed % 2 == 0 ? "vade" : "uniform";
   spec.retained_deals = 6 + 4 * (seed % 5);
   spec.lease_ttl = absl::Seconds(60);
-  RunFixture f(spec);
+  RunLimits limits;
+  limits.states_together = 1 + seed % 3;
+  RunFixture f(spec, limits);
   f.Import(kPrompts);
   ChangeSource source(seed, kPrompts);
   for (int step = 0; step < 400; ++step) {
     CAPTURE(step);
     f.Commit();
-    const auto loaded = Run::Load(f->record(), f.store(), f.now());
+    const auto loaded = Run::Load(f->record(), f.store(), f.now(), limits);
     REQUIRE(loaded.ok());
     REQUIRE((*loaded)->CheckInvariants().ok());
     REQUIRE(Describe(**loaded, kPrompts, source.BatchIds()) ==

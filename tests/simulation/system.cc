@@ -98,7 +98,10 @@ absl::Status System::Open() {
   store_.Restart();
   // One worker: with the gate of Perform, the seed decides which calls meet.
   pool_ = std::make_unique<sampling::WorkerPool>(1);
-  auto registry = sampling::RunRegistry::Open(store_, *pool_, clock_);
+  // Few enough that batches of this size are often forgotten with so many.
+  sampling::RunLimits limits;
+  limits.states_together = 3;
+  auto registry = sampling::RunRegistry::Open(store_, *pool_, clock_, limits);
   if (!registry.ok()) return registry.status();
   registry_ = *std::move(registry);
   return absl::OkStatus();

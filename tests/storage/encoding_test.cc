@@ -291,6 +291,14 @@ void Fill(RandomFields& random, StoredGroups& r) {
   }
 }
 
+void Fill(RandomFields& random, StoredStates& r) {
+  r.prompts.resize(random.U64() % 20);
+  for (PromptWithState& prompt : r.prompts) {
+    prompt.prompt_index = random.U32();
+    Fill(random, prompt.state);
+  }
+}
+
 template <class Record>
 void CheckRoundTrip(RandomFields& random, const std::string& key,
                     absl::StatusOr<Record> (*decode)(std::string_view,
@@ -314,6 +322,7 @@ TEST_CASE("Any record comes back as it was", "[unit]") {
   CheckRoundTrip(random, GroupKey(run, random.U64(), random.U32()),
                  &DecodeGroup);
   CheckRoundTrip(random, GroupsKey(run, random.U64()), &DecodeGroups);
+  CheckRoundTrip(random, StatesKey(run, random.U64()), &DecodeStates);
 }
 
 TEST_CASE("Hot records take tens of bytes", "[unit]") {

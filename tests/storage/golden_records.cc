@@ -92,6 +92,12 @@ const char kGroupsHex[] =
     "000000000000000000000000000000000000000000000000000000000000"
     "00000000000000000000000000396abb8e";
 
+const char kStatesHex[] =
+    "01020952b81e85eb51f03f5c8fc2f5285c214000000000008044400328290000"
+    "00000040444082010602300000000000001640e8070000000000000000000000"
+    "0000000000000000000000f0bf00000000000000000000000000000000000000"
+    "0000000076c7e986";
+
 RunRecord SampleRun() {
   RunRecord run;
   run.number = 7;
@@ -234,6 +240,12 @@ StoredGroups SampleGroups() {
   return groups;
 }
 
+StoredStates SampleStates() {
+  StoredStates states;
+  states.prompts = {{9, SamplePromptState()}, {1000, PromptState()}};
+  return states;
+}
+
 template <class Record>
 Golden MakeGolden(std::string table, std::string key, const Record& record,
                   std::string hex,
@@ -315,6 +327,8 @@ std::vector<Golden> GoldenRecords() {
                  &DecodeGroup, 2),
       MakeGolden("groups", GroupsKey(7, 41), SampleGroups(), kGroupsHex,
                  &DecodeGroups),
+      MakeGolden("states", StatesKey(7, 40), SampleStates(), kStatesHex,
+                 &DecodeStates),
   };
 }
 

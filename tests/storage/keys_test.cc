@@ -40,6 +40,7 @@ std::vector<GoldenKey> GoldenKeys() {
        "0a0000000700000000000000090000000b",
        {Table::kGroup, 7, 9, 11}},
       {GroupsKey(7, 9), "0b000000070000000000000009", {Table::kGroups, 7, 9}},
+      {StatesKey(7, 9), "0c000000070000000000000009", {Table::kStates, 7, 9}},
   };
 }
 
@@ -66,7 +67,7 @@ TEST_CASE("A key too short, too long or of no table is data loss", "[unit]") {
     }
     CHECK(absl::IsDataLoss(ParseKey(golden.key + "x").status()));
   }
-  CHECK(absl::IsDataLoss(ParseKey("\x0b").status()));
+  CHECK(absl::IsDataLoss(ParseKey("\x0d").status()));
   const std::string wrong_format = FormatKey().substr(0, 6) + "x";
   CHECK(absl::IsDataLoss(ParseKey(wrong_format).status()));
 }

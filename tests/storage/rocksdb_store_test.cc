@@ -148,6 +148,20 @@ TEST_CASE("A new store says its format", "[unit]") {
   CHECK(record->format == kFormat);
 }
 
+TEST_CASE("A store of an older format is raised when it is opened", "[unit]") {
+  const TempFolder folder;
+  const std::string path = folder / "store";
+  const std::string key = FormatKey();
+  FormatRecord older;
+  older.format = kFormat - 1;
+  REQUIRE(PutOne(*MustOpen(At(path)), key, Encode(key, older)).ok());
+  const std::unique_ptr<Store> store = MustOpen(At(path));
+  const auto value = store->Get(key);
+  REQUIRE(value.ok());
+  REQUIRE(value->has_value());
+  CHECK(DecodeFormat(key, **value)->format == kFormat);
+}
+
 TEST_CASE("A store of a newer format is refused with both versions", "[unit]") {
   const TempFolder folder;
   const std::string path = folder / "store";
