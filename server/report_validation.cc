@@ -109,12 +109,12 @@ absl::Status CheckDistinct(const FieldPath& path,
                 "a rollout comes once in a report");
 }
 
-absl::StatusOr<sampling::GroupReport> ParseGroup(
-    const FieldPath& path, const api::GroupReport& group) {
+// `parsed` is empty before.
+absl::Status ParseGroup(const FieldPath& path, const api::GroupReport& group,
+                        sampling::GroupReport& parsed) {
   absl::Status status = CheckPromptId({path, "prompt_id"}, group.prompt_id());
   if (status.ok()) status = CheckShape(path, group);
   if (!status.ok()) return status;
-  sampling::GroupReport parsed;
   parsed.prompt_id = group.prompt_id();
   parsed.final = group.final();
   const size_t rewards = RewardCount(group);
@@ -132,10 +132,9 @@ absl::StatusOr<sampling::GroupReport> ParseGroup(
                        group.failed_rollout_indexes().end());
   if ((indexed || !parsed.failed.empty()) &&
       rewards + parsed.failed.size() > 1) {
-    status = CheckDistinct(path, parsed);
-    if (!status.ok()) return status;
+    return CheckDistinct(path, parsed);
   }
-  return parsed;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<sampling::BatchReport> ParseBatchReport(
@@ -154,14 +153,13 @@ absl::StatusOr<sampling::BatchReport> ParseBatchReport(
   if (several) prompts.reserve(report.groups_size());
   for (int i = 0; i < report.groups_size(); ++i) {
     const FieldPath group_path(path, "groups", i);
-    absl::StatusOr<sampling::GroupReport> group =
-        ParseGroup(group_path, report.groups(i));
-    if (!group.ok()) return group.status();
-    if (several && !prompts.insert(report.groups(i).prompt_id()).second) {
-      return Refuse({group_path, "prompt_id"}, Quoted(group->prompt_id),
+    const api::GroupReport& group = report.groups(i);
+    status = ParseGroup(group_path, group, parsed.groups.emplace_back());
+    if (!status.ok()) return status;
+    if (several && !prompts.insert(group.prompt_id()).second) {
+      return Refuse({group_path, "prompt_id"}, Quoted(group.prompt_id()),
                     "a prompt comes once in a batch's report");
     }
-    parsed.groups.push_back(*std::move(group));
   }
   return parsed;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/bytes.h"
 #include "storage/checksum.h"
+#include "storage/field_io.h"
 
 namespace vade::storage {
 namespace {
@@ -41,77 +42,6 @@ absl::Status Damaged(std::string_view key, absl::string_view what) {
       absl::DataLossError(absl::StrCat(Describe(key), " is damaged: ", what)),
       key);
 }
-
-// FieldWriter and FieldReader have the same functions, so that the fields of
-// a record are listed once, in Fields() below, for both directions.
-class FieldWriter {
- public:
-  FieldWriter(ByteWriter& out, uint8_t version)
-      : out_(out), version_(version) {}
-
-  uint8_t version() const { return version_; }
-
-  void Double(double value) { out_.Double(value); }
-  void I64(int64_t value) { out_.FixedU64(static_cast<uint64_t>(value)); }
-  void U64(uint64_t value) { out_.FixedU64(value); }
-  void Count(uint32_t value) { out_.Varint(value); }
-  void Count(uint64_t value) { out_.Varint(value); }
-  void Text(std::string_view value) { out_.Bytes(value); }
-  void Bool(bool value) { out_.U8(value ? 1 : 0); }
-  template <class E>
-  void Enum(E value, E, E) {
-    out_.U8(static_cast<uint8_t>(value));
-  }
-  void Size(const auto& items, size_t) { out_.Varint(items.size()); }
-
- private:
-  ByteWriter& out_;
-  const uint8_t version_;
-};
-
-class FieldReader {
- public:
-  FieldReader(ByteReader& in, uint8_t version) : in_(in), version_(version) {}
-
-  uint8_t version() const { return version_; }
-
-  void Double(double& value) { value = in_.Double(); }
-  void I64(int64_t& value) { value = static_cast<int64_t>(in_.FixedU64()); }
-  void U64(uint64_t& value) { value = in_.FixedU64(); }
-  void Count(uint32_t& value) { value = in_.VarintU32(); }
-  void Count(uint64_t& value) { value = in_.Varint(); }
-  void Text(std::string& value) { value = std::string(in_.Bytes()); }
-  void Bool(bool& value) {
-    const uint8_t byte = in_.U8();
-    if (byte > 1) in_.Fail();
-    value = byte == 1;
-  }
-  // Fails on a value outside [first, last].
-  template <class E>
-  void Enum(E& value, E first, E last) {
-    const uint8_t byte = in_.U8();
-    if (byte < static_cast<uint8_t>(first) ||
-        byte > static_cast<uint8_t>(last)) {
-      in_.Fail();
-      return;
-    }
-    value = static_cast<E>(byte);
-  }
-  // Resizes `items`; fails on more than the rest of the bytes could hold, each
-  // item being `least_bytes` or more.
-  void Size(auto& items, size_t least_bytes) {
-    const uint64_t size = in_.Varint();
-    if (size > in_.remaining() / least_bytes) {
-      in_.Fail();
-      return;
-    }
-    items.resize(size);
-  }
-
- private:
-  ByteReader& in_;
-  const uint8_t version_;
-};
 
 template <class T, class U>
 concept Is = std::same_as<std::remove_const_t<T>, U>;
@@ -277,20 +207,21 @@ void IfAny(FieldReader& io, std::optional<T>& value, const auto& fields) {
   if (any) fields(value.emplace());
 }
 
-template <class T>
-void IfAny(FieldWriter& io, const std::optional<T>& value, const auto& fields) {
-  io.Bool(value.has_value());
-  if (value.has_value()) fields(*value);
+// An optional, or a pointer that may be null.
+void IfAny(FieldWriter& io, const auto& value, const auto& fields) {
+  const bool any = static_cast<bool>(value);
+  io.Bool(any);
+  if (any) fields(*value);
 }
 
-void GroupFields(auto& io, Is<StoredGroup> auto& r) {
-  Fields(io, r.group);
-  IfAny(io, r.prompt, [&io](auto& prompt) { Fields(io, prompt); });
+void GroupFields(auto& io, auto& group, auto& prompt) {
+  Fields(io, group);
+  IfAny(io, prompt, [&io](auto& state) { Fields(io, state); });
 }
 
 void Fields(auto& io, Is<StoredGroup> auto& r) {
   if (io.version() >= 2) {
-    GroupFields(io, r);
+    GroupFields(io, r.group, r.prompt);
   } else {
     Fields(io, r.group);
   }
@@ -299,7 +230,9 @@ void Fields(auto& io, Is<StoredGroup> auto& r) {
 void Fields(auto& io, Is<StoredGroups> auto& r) {
   io.Size(r.groups, sizeof(uint8_t));
   for (auto& group : r.groups) {
-    IfAny(io, group, [&io](auto& stored) { GroupFields(io, stored); });
+    IfAny(io, group, [&io](auto& stored) {
+      GroupFields(io, stored.group, stored.prompt);
+    });
   }
 }
 
@@ -418,6 +351,22 @@ std::string Encode(std::string_view key, const StoredGroups& record) {
 std::string Encode(std::string_view key, const StoredStates& record) {
   return EncodeRecord(key, record, 16 + record.prompts.size() * 72);
 }
+
+GroupsEncoder::GroupsEncoder(std::string_view key, size_t groups)
+    : key_(key), out_(16 + groups * 128) {
+  out_.U8(kVersion<StoredGroups>);
+  out_.Varint(groups);
+}
+
+void GroupsEncoder::AddNone() { out_.U8(0); }
+
+void GroupsEncoder::Add(const GroupRecord& group, const PromptState* prompt) {
+  FieldWriter io(out_, kVersion<StoredGroups>);
+  io.Bool(true);
+  GroupFields(io, group, prompt);
+}
+
+std::string GroupsEncoder::Take() { return Seal(key_, std::move(out_)); }
 
 std::string EncodePayload(std::string_view key, std::string_view payload) {
   ByteWriter out(payload.size() + kEnvelopeBytes);

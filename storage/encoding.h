@@ -13,11 +13,13 @@
 #ifndef VADE_STORAGE_ENCODING_H_
 #define VADE_STORAGE_ENCODING_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "storage/bytes.h"
 #include "storage/keys.h"
 #include "storage/types.h"
 
@@ -48,6 +50,23 @@ std::string Encode(std::string_view key, const StoredGroup& record);
 std::string Encode(std::string_view key, const StoredGroups& record);
 std::string Encode(std::string_view key, const StoredStates& record);
 std::string EncodePayload(std::string_view key, std::string_view payload);
+
+// A StoredGroups record, made group by group. Thread-compatible.
+class GroupsEncoder {
+ public:
+  GroupsEncoder(std::string_view key, size_t groups);
+
+  // The next position has nothing stored.
+  void AddNone();
+  // `prompt`: the state of the group's prompt; null if it has none.
+  void Add(const GroupRecord& group, const PromptState* prompt);
+  // The record, once all groups are added.
+  std::string Take();
+
+ private:
+  const std::string key_;
+  ByteWriter out_;
+};
 
 absl::StatusOr<FormatRecord> DecodeFormat(std::string_view key,
                                           std::string_view value);

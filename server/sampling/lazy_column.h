@@ -23,6 +23,12 @@ class LazyColumn {
     return chunks_[chunk][index % kChunk];
   }
 
+  // The value itself; one that is not T() was set at `index` before.
+  T& At(uint32_t index) { return chunks_[index / kChunk][index % kChunk]; }
+  const T& At(uint32_t index) const {
+    return chunks_[index / kChunk][index % kChunk];
+  }
+
   // A hint that Get(index) is wanted soon.
   void Prefetch(uint32_t index) const {
     const uint32_t chunk = index / kChunk;

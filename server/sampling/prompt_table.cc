@@ -34,7 +34,7 @@ storage::PromptState PromptTable::State(uint32_t index) const {
   }
   const uint32_t row = dealt_rows_.Get(index);
   if (row == 0) return state;
-  const DealtState dealt = dealt_states_.Get(row);
+  const DealtState& dealt = dealt_states_.At(row);
   state.evidence_sequence = Widen(dealt.evidence_sequence);
   state.dealt_sequence = Widen(dealt.dealt_sequence);
   state.dealt_clock = dealt.dealt_clock;
@@ -45,10 +45,20 @@ storage::PromptState PromptTable::State(uint32_t index) const {
   return state;
 }
 
+void PromptTable::Fill(const storage::PromptState& state, DealtState& dealt) {
+  dealt.dealt_clock = state.dealt_clock;
+  dealt.successes = state.successes;
+  dealt.deals = state.deals;
+  dealt.rollouts = state.rollouts;
+  dealt.evidence_sequence = Narrow(state.evidence_sequence);
+  dealt.dealt_sequence = Narrow(state.dealt_sequence);
+  dealt.dealt_position = static_cast<uint16_t>(state.dealt_position);
+}
+
 std::pair<uint64_t, uint32_t> PromptTable::LastDeal(uint32_t index) const {
   const uint32_t row = dealt_rows_.Get(index);
   if (row == 0) return {0, 0};
-  const DealtState dealt = dealt_states_.Get(row);
+  const DealtState& dealt = dealt_states_.At(row);
   return {Widen(dealt.dealt_sequence), dealt.dealt_position};
 }
 
@@ -60,21 +70,17 @@ void PromptTable::SetState(uint32_t index, const storage::PromptState& state) {
   } else if (!base_sequences_.empty()) {
     base_sequences_.erase(index);
   }
-  DealtState dealt;
-  dealt.dealt_clock = state.dealt_clock;
-  dealt.successes = state.successes;
-  dealt.deals = state.deals;
-  dealt.rollouts = state.rollouts;
-  dealt.evidence_sequence = Narrow(state.evidence_sequence);
-  dealt.dealt_sequence = Narrow(state.dealt_sequence);
-  dealt.dealt_position = static_cast<uint16_t>(state.dealt_position);
   uint32_t row = dealt_rows_.Get(index);
-  if (row == 0 && dealt == DealtState()) return;
   if (row == 0) {
+    DealtState dealt;
+    Fill(state, dealt);
+    if (dealt == DealtState()) return;
     row = ++last_row_;
     dealt_rows_.Set(index, row);
+    dealt_states_.Set(row, dealt);
+  } else {
+    Fill(state, dealt_states_.At(row));
   }
-  dealt_states_.Set(row, dealt);
 }
 
 void PromptTable::Prefetch(absl::Span<const uint32_t> prompts) const {
@@ -179,7 +185,7 @@ void PromptTable::SetCooldown(double cooldown, double clock) {
   for (uint32_t index = 0; index < size(); ++index) {
     const uint32_t row = dealt_rows_.Get(index);
     if (row == 0 || !present(index)) continue;
-    const DealtState state = dealt_states_.Get(row);
+    const DealtState& state = dealt_states_.At(row);
     if (state.deals > 0 && clock - state.dealt_clock < cooldown) {
       dealt.emplace_back(state.dealt_clock, index);
     }

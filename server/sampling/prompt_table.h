@@ -150,6 +150,7 @@ class PromptTable {
     bool operator==(const DealtState&) const = default;
   };
 
+  static void Fill(const storage::PromptState& state, DealtState& dealt);
   static Sequence Narrow(uint64_t sequence);
   static uint64_t Widen(Sequence sequence);
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/time/time.h"
 #include "server/sampling/limits.h"
 #include "server/sampling/posterior.h"
@@ -212,7 +213,7 @@ struct RolloutReward {
 
 struct GroupReport {
   std::string prompt_id;
-  std::vector<RolloutReward> rewards;
+  absl::InlinedVector<RolloutReward, kDefaultGroupSize> rewards;
   std::vector<uint32_t> failed;
   bool final = false;
 };

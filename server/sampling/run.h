@@ -19,6 +19,7 @@
 
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -214,8 +215,9 @@ class Run {
   // Reports.
   absl::StatusOr<std::vector<ReportedGroup>> Resolve(
       const std::vector<BatchReport>& reports);
+  // `field` says where in the request the group is.
   absl::Status CheckRollouts(const GroupReport& report, const Batch& batch,
-                             const std::string& field) const;
+                             absl::FunctionRef<std::string()> field) const;
   // What is known of the prompts' positions in one batch.
   struct Positions {
     // Where the next prompt is, if they are named in the batch's order.
@@ -246,8 +248,9 @@ class Run {
   // Of `prompts`, those there are that batch `sequence` was the last to deal.
   uint32_t CountDealtLast(uint64_t sequence,
                           const std::vector<uint32_t>& prompts) const;
-  bool KeepsPrompt(const Batch& batch, uint32_t index) const;
-  storage::StoredGroup Store(const Batch& batch, uint32_t position) const;
+  // `newest` and `position`: PromptTable::LastDeal of the prompt.
+  bool KeepsPrompt(const Batch& batch, uint32_t index, uint64_t newest,
+                   uint32_t position) const;
 
   storage::RunRecord record_;
   const RunLimits limits_;

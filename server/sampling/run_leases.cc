@@ -146,13 +146,12 @@ void Run::FreeGroup(Batch& batch, uint32_t position, GroupState state) {
   prompts_.SetInFlight(entry.prompt_index, false);
   ++eligible_version_;
   const bool untouched = group.rewards + group.failed == 0;
+  if (state == GroupState::kCompleted || !untouched || entry.pass == 0) return;
   storage::PromptState prompt = prompts_.State(entry.prompt_index);
-  if (state != GroupState::kCompleted && untouched && entry.pass > 0 &&
-      prompt.pass == progress_.current_pass) {
-    --prompt.pass;  // nothing was rolled out: it has its turn in the pass again
-    prompts_.SetState(entry.prompt_index, prompt);
-    TouchPrompt(entry.prompt_index);
-  }
+  if (prompt.pass != progress_.current_pass) return;
+  --prompt.pass;  // nothing was rolled out: it has its turn in the pass again
+  prompts_.SetState(entry.prompt_index, prompt);
+  TouchPrompt(entry.prompt_index);
 }
 
 void Run::EndIfComplete(Batch& batch, absl::Time now) {
@@ -192,8 +191,9 @@ void Run::ForgetOldest() {
   for (size_t i = 0; i < entries.size(); ++i) {
     if (i % kPrefetched == 0) PrefetchPrompts(batch, i, kPrefetched);
     const uint32_t index = entries[i].prompt_index;
-    if (!KeepsPrompt(batch, index)) continue;
-    if (prompts_.LastDeal(index).first == batch.sequence()) {
+    const auto [newest, position] = prompts_.LastDeal(index);
+    if (!KeepsPrompt(batch, index, newest, position)) continue;
+    if (newest == batch.sequence()) {
       dealt_last.push_back(index);
     } else {
       TouchPrompt(index);

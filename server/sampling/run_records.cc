@@ -125,18 +125,22 @@ uint32_t Run::CountDealtLast(uint64_t sequence,
 }
 
 void Run::FlushPrompts() {
-  // In the order of their keys, which is quicker to write.
-  std::sort(dirty_prompts_.begin(), dirty_prompts_.end());
+  std::vector<uint32_t> alone;
   for (const uint32_t index : dirty_prompts_) {
     prompts_.MarkClean(index);
     if (!prompts_.present(index)) continue;
-    const storage::PromptState state = prompts_.State(index);
-    if (Batch* batch = batches_.Find(state.dealt_sequence)) {
-      TouchGroup(*batch, state.dealt_position);
-      continue;
+    const auto [newest, position] = prompts_.LastDeal(index);
+    if (Batch* batch = batches_.Find(newest)) {
+      TouchGroup(*batch, position);
+    } else {
+      alone.push_back(index);
     }
+  }
+  // In the order of their keys, which is quicker to write.
+  std::sort(alone.begin(), alone.end());
+  for (const uint32_t index : alone) {
     const std::string key = storage::PromptStateKey(record_.number, index);
-    pending_.Put(key, storage::Encode(key, state));
+    pending_.Put(key, storage::Encode(key, prompts_.State(index)));
   }
 }
 
@@ -149,7 +153,14 @@ void Run::FlushGroups(Batch& batch) {
     for (const uint32_t i : batch.changed) {
       const std::string key =
           storage::GroupKey(record_.number, batch.sequence(), i);
-      pending_.Put(key, storage::Encode(key, Store(batch, i)));
+      storage::StoredGroup stored;
+      stored.group = batch.groups[i];
+      const uint32_t index = batch.record.entries[i].prompt_index;
+      const storage::PromptState prompt = prompts_.State(index);
+      if (KeepsPrompt(batch, index, prompt.dealt_sequence,
+                      prompt.dealt_position))
+        stored.prompt = prompt;
+      pending_.Put(key, storage::Encode(key, stored));
       batch.places[i] = GroupPlace::kAlone;
     }
   }
@@ -158,36 +169,36 @@ void Run::FlushGroups(Batch& batch) {
 }
 
 void Run::FlushTogether(Batch& batch) {
-  storage::StoredGroups all;
-  all.groups.resize(batch.groups.size());
+  const std::string key = storage::GroupsKey(record_.number, batch.sequence());
+  storage::GroupsEncoder together(key, batch.groups.size());
   for (uint32_t i = 0; i < batch.groups.size(); ++i) {
     GroupPlace& place = batch.places[i];
-    if (place == GroupPlace::kNowhere && !batch.is_changed[i]) continue;
+    if (place == GroupPlace::kNowhere && !batch.is_changed[i]) {
+      together.AddNone();
+      continue;
+    }
     if (place == GroupPlace::kAlone) {
       pending_.Delete(storage::GroupKey(record_.number, batch.sequence(), i));
     }
-    all.groups[i] = Store(batch, i);
+    const uint32_t index = batch.record.entries[i].prompt_index;
+    const storage::PromptState prompt = prompts_.State(index);
+    together.Add(
+        batch.groups[i],
+        KeepsPrompt(batch, index, prompt.dealt_sequence, prompt.dealt_position)
+            ? &prompt
+            : nullptr);
     place = GroupPlace::kTogether;
   }
-  const std::string key = storage::GroupsKey(record_.number, batch.sequence());
-  pending_.Put(key, storage::Encode(key, all));
+  pending_.Put(key, together.Take());
 }
 
 // Whether a group of `batch` is to have the state of its prompt: unless a later
 // group that is stored has it.
-bool Run::KeepsPrompt(const Batch& batch, uint32_t index) const {
+bool Run::KeepsPrompt(const Batch& batch, uint32_t index, uint64_t newest,
+                      uint32_t position) const {
   if (!prompts_.present(index)) return false;
-  const auto [sequence, position] = prompts_.LastDeal(index);
-  if (sequence == batch.sequence()) return true;
-  return batches_.Find(sequence)->places[position] == GroupPlace::kNowhere;
-}
-
-storage::StoredGroup Run::Store(const Batch& batch, uint32_t position) const {
-  storage::StoredGroup stored;
-  stored.group = batch.groups[position];
-  const uint32_t index = batch.record.entries[position].prompt_index;
-  if (KeepsPrompt(batch, index)) stored.prompt = prompts_.State(index);
-  return stored;
+  if (newest == batch.sequence()) return true;
+  return batches_.Find(newest)->places[position] == GroupPlace::kNowhere;
 }
 
 }  // namespace vade::sampling

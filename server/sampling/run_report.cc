@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "server/sampling/error.h"
 #include "server/sampling/reward_rule.h"
@@ -96,8 +98,9 @@ absl::StatusOr<std::vector<Run::ReportedGroup>> Run::Resolve(
     Positions positions;
     for (size_t g = 0; g < reports[b].groups.size(); ++g) {
       const GroupReport& report = reports[b].groups[g];
-      const std::string field =
-          absl::StrCat("reports[", b, "].groups[", g, "]");
+      const auto field = [b, g] {
+        return absl::StrCat("reports[", b, "].groups[", g, "]");
+      };
       if (g % kPrefetched == 0) {
         PrefetchPrompts(**batch, positions.next, reports[b].groups.size() - g);
       }
@@ -106,7 +109,7 @@ absl::StatusOr<std::vector<Run::ReportedGroup>> Run::Resolve(
       if (!position.has_value()) {
         return MakeError(
             absl::StatusCode::kNotFound, "PROMPT_NOT_IN_BATCH",
-            absl::StrCat(field, ".prompt_id: got '", report.prompt_id,
+            absl::StrCat(field(), ".prompt_id: got '", report.prompt_id,
                          "'; batch '", reports[b].batch_id,
                          "' has no such prompt"),
             {{"batch", reports[b].batch_id}, {"prompt", report.prompt_id}});
@@ -121,12 +124,14 @@ absl::StatusOr<std::vector<Run::ReportedGroup>> Run::Resolve(
 }
 
 absl::Status Run::CheckRollouts(const GroupReport& report, const Batch& batch,
-                                const std::string& field) const {
+                                absl::FunctionRef<std::string()> field) const {
   const uint32_t group_size = batch.record.group_size;
   const storage::RewardRule& rule = record_.settings.reward_rule;
   for (size_t i = 0; i < report.rewards.size(); ++i) {
     const RolloutReward& rollout = report.rewards[i];
-    const auto name = [&] { return absl::StrCat(field, ".rewards[", i, "]"); };
+    const auto name = [&] {
+      return absl::StrCat(field(), ".rewards[", i, "]");
+    };
     if (rollout.rollout_index >= group_size) {
       return IndexOutOfRange(name(), rollout.rollout_index, group_size);
     }
@@ -142,7 +147,7 @@ absl::Status Run::CheckRollouts(const GroupReport& report, const Batch& batch,
   for (size_t i = 0; i < report.failed.size(); ++i) {
     if (report.failed[i] < group_size) continue;
     return IndexOutOfRange(
-        absl::StrCat(field, ".failed_rollout_indexes[", i, "]"),
+        absl::StrCat(field(), ".failed_rollout_indexes[", i, "]"),
         report.failed[i], group_size);
   }
   return absl::OkStatus();
@@ -186,8 +191,9 @@ void Run::ApplyGroup(const ReportedGroup& reported, absl::Time now,
   const bool superseded = !prompts_.present(entry.prompt_index) ||
                           batch.sequence() < prompt.base_sequence;
   if (accepted > 0 && !superseded) UpdateEvidence(batch, position, prompt);
-  if (accepted > 0) {
-    prompts_.SetState(entry.prompt_index, prompt);
+  if (accepted > 0) prompts_.SetState(entry.prompt_index, prompt);
+  // Where this batch is the prompt's newest, the group has its state.
+  if (accepted > 0 && prompt.dealt_sequence != batch.sequence()) {
     TouchPrompt(entry.prompt_index);
   }
   const bool complete = reported.report->final ||
@@ -224,7 +230,8 @@ void Run::ApplyGroup(const ReportedGroup& reported, absl::Time now,
 void Run::UpdateEvidence(Batch& batch, uint32_t position,
                          storage::PromptState& prompt) {
   const uint32_t index = batch.record.entries[position].prompt_index;
-  std::vector<std::pair<Batch*, uint32_t>> groups = {{&batch, position}};
+  absl::InlinedVector<std::pair<Batch*, uint32_t>, 1> groups = {
+      {&batch, position}};
   if (prompt.evidence_sequence > batch.sequence()) {
     const auto later = LaterGroups(index, batch.sequence());
     groups.insert(groups.end(), later.begin(), later.end());

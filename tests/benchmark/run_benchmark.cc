@@ -6,6 +6,7 @@
 #include <malloc.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -109,20 +110,29 @@ BENCHMARK(BenchmarkFilteredSample)
     ->Args({10'000'000, 20})
     ->Unit(benchmark::kMillisecond);
 
-// Items are rollouts.
+// Items are rollouts. The argument is how many batches are in flight: what is
+// known of the oldest is in no cache if they are many.
 void BenchmarkFullReport(benchmark::State& state) {
   const std::unique_ptr<Run> run = MakeRun(100'000);
+  const size_t in_flight = static_cast<size_t>(state.range(0));
+  std::deque<std::vector<BatchReport>> reports;
   for (auto _ : state) {
     state.PauseTiming();
-    const std::vector<BatchReport> reports = {FullReport(Sample(*run))};
-    run->TakeMutation();
+    do {
+      reports.push_back({FullReport(Sample(*run))});
+      run->TakeMutation();
+    } while (reports.size() < in_flight);
     state.ResumeTiming();
-    run->Report(reports, absl::UnixEpoch()).IgnoreError();
+    run->Report(reports.front(), absl::UnixEpoch()).IgnoreError();
     benchmark::DoNotOptimize(run->TakeMutation());
+    reports.pop_front();
   }
   state.SetItemsProcessed(state.iterations() * kBatchSize * 8);
 }
-BENCHMARK(BenchmarkFullReport)->Unit(benchmark::kMicrosecond);
+BENCHMARK(BenchmarkFullReport)
+    ->Arg(1)
+    ->Arg(32)
+    ->Unit(benchmark::kMicrosecond);
 
 void BenchmarkSingleRollout(benchmark::State& state) {
   const std::unique_ptr<Run> run = MakeRun(100'000);

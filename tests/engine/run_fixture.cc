@@ -138,9 +138,9 @@ std::vector<BatchReport> OneGroup(const std::string& batch_id,
   return {report};
 }
 
-std::vector<RolloutReward> Rollouts(const std::vector<double>& rewards,
-                                    uint32_t first) {
-  std::vector<RolloutReward> rollouts;
+absl::InlinedVector<RolloutReward, kDefaultGroupSize> Rollouts(
+    const std::vector<double>& rewards, uint32_t first) {
+  absl::InlinedVector<RolloutReward, kDefaultGroupSize> rollouts;
   for (const double reward : rewards) rollouts.push_back({first++, reward});
   return rollouts;
 }

@@ -71,8 +71,8 @@ SampleRequest RequestOf(uint32_t size, const std::string& request_id = "");
 std::vector<BatchReport> OneGroup(const std::string& batch_id,
                                   const GroupReport& group);
 // `rewards` as rollouts first, first + 1, ...
-std::vector<RolloutReward> Rollouts(const std::vector<double>& rewards,
-                                    uint32_t first = 0);
+absl::InlinedVector<RolloutReward, kDefaultGroupSize> Rollouts(
+    const std::vector<double>& rewards, uint32_t first = 0);
 // The reason, or the status in words if it has none; empty if OK.
 std::string ReasonOf(const absl::Status& status);
 template <typename T>
