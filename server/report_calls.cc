@@ -18,7 +18,7 @@ sampling::CallSize SizeOf(const std::vector<sampling::BatchReport>& reports) {
     groups += report.groups.size();
   }
   return groups <= kMaxGroupsOfSmallReport ? sampling::CallSize::kSmall
-                                           : sampling::CallSize::kAny;
+                                           : sampling::CallSize::kLarge;
 }
 
 }  // namespace

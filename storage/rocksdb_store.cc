@@ -305,7 +305,11 @@ rocksdb::Options EngineOptions(const RocksDbOptions& options) {
   engine.max_write_buffer_number = 4 * kBufferParts;
   engine.max_background_jobs = 4;
   engine.level_compaction_dynamic_level_bytes = true;
-  engine.compression = rocksdb::kLZ4Compression;
+  // Much of what was written last is gone soon: it is not compressed, and
+  // merged late.
+  engine.compression_per_level = {rocksdb::kNoCompression,
+                                  rocksdb::kLZ4Compression};
+  engine.level0_file_num_compaction_trigger = 8;
   engine.bytes_per_sync = uint64_t{1} << 20;
 
   rocksdb::BlockBasedTableOptions table;

@@ -12,6 +12,16 @@
 
 namespace vade::sampling {
 
+// A hint that `value` is wanted soon, which may lie in two cache lines.
+template <class T>
+void PrefetchAll(const T& value) {
+  static_assert(sizeof(T) <= 64);
+  __builtin_prefetch(&value);
+  if (sizeof(T) > 8) {
+    __builtin_prefetch(reinterpret_cast<const char*>(&value + 1) - 1);
+  }
+}
+
 // `kChunk` is how many values a chunk has.
 template <class T, uint32_t kChunk = 4096>
 class LazyColumn {
@@ -33,7 +43,7 @@ class LazyColumn {
   void Prefetch(uint32_t index) const {
     const uint32_t chunk = index / kChunk;
     if (chunk >= chunks_.size() || chunks_[chunk] == nullptr) return;
-    __builtin_prefetch(&chunks_[chunk][index % kChunk]);
+    PrefetchAll(chunks_[chunk][index % kChunk]);
   }
 
   void Set(uint32_t index, T value) {

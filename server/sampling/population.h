@@ -53,7 +53,7 @@ class Population {
   uint32_t pass(uint32_t index) const { return passes_.Get(index); }
 
   // A hint that hot(index) is wanted soon.
-  void Prefetch(uint32_t index) const { __builtin_prefetch(&hot(index)); }
+  void Prefetch(uint32_t index) const { PrefetchAll(hot(index)); }
 
   // Grows to `size` prompts; new ones are not free and have the default state.
   void Resize(uint32_t size);

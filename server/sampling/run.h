@@ -194,6 +194,8 @@ class Run {
   // What the deal of an entry changes in the state of its prompt. It is not
   // written: see run_records.cc.
   void NoteDeal(const storage::BatchRecord& batch, uint32_t position);
+  // The answer without its prompts, whose texts are most of it.
+  SampleResult SummarizeSample(const Batch& batch) const;
   SampleResult DescribeSample(const Batch& batch, const Shard& shard) const;
 
   // Leases.

@@ -223,7 +223,8 @@ void Run::PrefetchPrompts(const Batch& batch, size_t from, size_t count) const {
 
 BatchInfo Run::DescribeBatch(const Batch& batch, bool with_groups) const {
   BatchInfo info;
-  const SampleResult sample = DescribeSample(batch, Shard());
+  const SampleResult sample =
+      with_groups ? DescribeSample(batch, Shard()) : SummarizeSample(batch);
   info.id = sample.batch_id;
   info.sequence = batch.sequence();
   info.state = batch.lease.state;

@@ -37,8 +37,9 @@ class RunQueue::SampleCall final : public Call {
  public:
   SampleCall(RunQueue& queue, SampleRequest request, absl::Time wait_until,
              CancelFlag cancel,
-             std::function<void(absl::StatusOr<SampleResult>)> done, bool small)
-      : Call(true, small),
+             std::function<void(absl::StatusOr<SampleResult>)> done,
+             CallSize size)
+      : Call(true, size),
         request(std::move(request)),
         wait_until(wait_until),
         queue_(queue),
@@ -91,11 +92,14 @@ std::shared_ptr<RunQueue> RunQueue::Make(std::unique_ptr<Run> run,
 void RunQueue::Sample(SampleRequest request, absl::Time wait_until,
                       CancelFlag cancel,
                       std::function<void(absl::StatusOr<SampleResult>)> done) {
-  const bool small = request.batch_size <= kMaxPromptsInPlace &&
-                     !slow_selections_.load(std::memory_order_relaxed);
+  const bool few = request.batch_size <= kMaxPromptsInPlace;
+  const bool slow = slow_selections_.load(std::memory_order_relaxed);
+  const CallSize size = !few   ? CallSize::kLarge
+                        : slow ? CallSize::kAny
+                               : CallSize::kSmall;
   Enqueue(std::make_unique<SampleCall>(*this, std::move(request), wait_until,
                                        std::move(cancel), std::move(done),
-                                       small));
+                                       size));
 }
 
 void RunQueue::Tick() {
@@ -135,8 +139,9 @@ RunQueue::Place RunQueue::Push(CallPtr& call) {
   if (queue_.size() >= limits_.queued_calls) return Place::kNone;
   queue_.push_back(std::move(call));
   ++counts_.calls;
-  const bool first = !scheduled_;
-  scheduled_ = true;
+  const bool first = holder_ == Holder::kNobody ||
+                     (holder_ == Holder::kWriter && queue_.back()->large());
+  if (first) holder_ = Holder::kThread;
   return first ? Place::kFirst : Place::kBehindOthers;
 }
 
@@ -154,54 +159,120 @@ RunQueue::CallPtr RunQueue::Pop(bool only_small) {
 }
 
 void RunQueue::Schedule() {
-  pool_.Post([self = shared_from_this()] {
-    if (self->DrainOnce(/*only_small=*/false)) self->Schedule();
-  });
+  pool_.Post([self = shared_from_this()] { self->DrainOnPool(); });
 }
 
 void RunQueue::DrainHere() {
   // The caller's, or one that a call's `done` lets go.
   const std::shared_ptr<RunQueue> self = shared_from_this();
-  for (int i = 0; i < kMaxCommitsInPlace; ++i) {
-    if (!NextIsSmall()) break;
-    if (!DrainOnce(/*only_small=*/true)) return;
+  for (int i = 0; i < kMaxCommitsInPlace && NextIsSmall(); ++i) {
+    // Nobody else writes: who does had the run before, and passed it on.
+    ApplyWaiting(Until::kNotSmall);
+    WriteAndAnswer(TakeCommit());
+    if (!KeepRunIfCallsWait()) return;
   }
   Schedule();
+}
+
+void RunQueue::DrainOnPool() {
+  // What was applied while another thread wrote is written first.
+  ApplyWaiting(applied_.empty() ? Until::kLarge : Until::kNotSmall);
+  while (writing_.load()) {
+    const size_t applied = applied_.size();
+    ApplyWaiting(Until::kLarge);
+    if (applied_.size() == applied && !KeepRunUnlessWritten()) return;
+  }
+  writing_.store(true);
+  const Commit commit = TakeCommit();
+  if (PassRunOn()) Schedule();
+  WriteAndAnswer(commit);
+  if (EndWrite()) Schedule();
 }
 
 bool RunQueue::NextIsSmall() const {
   return waiting_.empty() && (taken_.empty() || taken_.front()->small());
 }
 
-bool RunQueue::DrainOnce(bool only_small) {
+void RunQueue::ApplyWaiting(Until until) {
+  if (failed_.load()) refused_ = health();
   const absl::Time now = clock_.Now();
-  std::vector<CallPtr> applied;
-  ApplyCalls(now, only_small, applied);
-  ServeWaiting(now, applied);
-  const absl::Status written = WriteChanges();
+  ApplyCalls(now, until);
+  ServeWaiting(now);
   UpdateDue();
-  for (const CallPtr& call : applied) call->Finish(written);
-  if (!taken_.empty()) return true;
-  MutexLock lock(mu_);
-  scheduled_ = !queue_.empty();
-  return scheduled_;
 }
 
-void RunQueue::ApplyCalls(absl::Time now, bool only_small,
-                          std::vector<CallPtr>& applied) {
+void RunQueue::ApplyCalls(absl::Time now, Until until) {
+  const bool only_small = until == Until::kNotSmall;
   const size_t limit = only_small ? kMaxCallsInPlace : kMaxCallsPerCommit;
   const absl::Status accepted;
-  while (applied.size() < limit && run_->pending_bytes() < kMaxCommitBytes) {
+  while (applied_.size() < limit && run_->pending_bytes() < kMaxCommitBytes) {
     CallPtr call = Pop(only_small);
     if (call == nullptr) return;
+    const bool last = call->large();
     const absl::Status& refused = call->changes() ? refused_ : accepted;
     if (call->Apply(*run_, now, refused)) {
-      applied.push_back(std::move(call));
+      applied_.push_back(std::move(call));
     } else {
       // Only a sample call is not answered yet.
       waiting_.emplace_back(static_cast<SampleCall*>(call.release()));
     }
+    if (last) return;
   }
+}
+
+RunQueue::Commit RunQueue::TakeCommit() {
+  return {std::exchange(applied_, {}), run_->TakeMutation()};
+}
+
+bool RunQueue::KeepRunIfCallsWait() {
+  if (!taken_.empty()) return true;
+  MutexLock lock(mu_);
+  if (queue_.empty()) holder_ = Holder::kNobody;
+  return !queue_.empty();
+}
+
+bool RunQueue::KeepRunUnlessWritten() {
+  MutexLock lock(mu_);
+  left_to_writer_ = writing_.load();
+  return !left_to_writer_;
+}
+
+bool RunQueue::PassRunOn() {
+  MutexLock lock(mu_);
+  const bool any = !taken_.empty() || !queue_.empty();
+  const bool large = any && (taken_.empty() ? queue_ : taken_).front()->large();
+  holder_ = large ? Holder::kThread : Holder::kWriter;
+  return large;
+}
+
+void RunQueue::WriteAndAnswer(const Commit& commit) {
+  const absl::Status written = Write(commit.mutation);
+  for (const CallPtr& call : commit.calls) call->Finish(written);
+}
+
+absl::Status RunQueue::Write(const storage::Mutation& mutation) {
+  // After a failure nothing is written that builds on what was not.
+  if (failed_.load()) return health();
+  if (mutation.empty()) return absl::OkStatus();
+  const absl::Status written = store_.Write(mutation);
+  MutexLock lock(mu_);
+  if (written.ok()) {
+    ++counts_.commits;
+    counts_.committed_bytes += mutation.bytes();
+  } else {
+    health_ = StorageFailed(written);
+    failed_.store(true);
+  }
+  return health_;
+}
+
+bool RunQueue::EndWrite() {
+  MutexLock lock(mu_);
+  writing_.store(false);
+  if (holder_ == Holder::kThread) return std::exchange(left_to_writer_, false);
+  const bool any = !taken_.empty() || !queue_.empty();
+  holder_ = any ? Holder::kThread : Holder::kNobody;
+  return any;
 }
 
 // True if the call is to be answered now; false if it waits.
@@ -241,7 +312,7 @@ void RunQueue::Select(SampleCall& call, absl::Time now) {
                          std::memory_order_relaxed);
 }
 
-void RunQueue::ServeWaiting(absl::Time now, std::vector<CallPtr>& applied) {
+void RunQueue::ServeWaiting(absl::Time now) {
   // As of now: what the calls below free or cool down is for the next time.
   const uint64_t version = run_->eligible_version();
   bool changed = version != served_version_;
@@ -263,7 +334,7 @@ void RunQueue::ServeWaiting(absl::Time now, std::vector<CallPtr>& applied) {
     }
     if (answered) {
       changed = true;  // those behind may have waited for this call alone
-      applied.push_back(std::move(call));
+      applied_.push_back(std::move(call));
     } else {
       if (!is_blocked) blocked.push_back(&call->request.filter);
       still_waiting.push_back(std::move(call));
@@ -271,22 +342,6 @@ void RunQueue::ServeWaiting(absl::Time now, std::vector<CallPtr>& applied) {
   }
   waiting_ = std::move(still_waiting);
   served_version_ = version;
-}
-
-absl::Status RunQueue::WriteChanges() {
-  if (!refused_.ok()) return refused_;
-  const storage::Mutation mutation = run_->TakeMutation();
-  if (mutation.empty()) return absl::OkStatus();
-  const absl::Status written = store_.Write(mutation);
-  if (!written.ok()) refused_ = StorageFailed(written);
-  MutexLock lock(mu_);
-  if (written.ok()) {
-    ++counts_.commits;
-    counts_.committed_bytes += mutation.bytes();
-  } else {
-    health_ = refused_;
-  }
-  return refused_;
 }
 
 void RunQueue::UpdateDue() {

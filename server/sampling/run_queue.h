@@ -1,8 +1,13 @@
-// RunQueue: the one way to a Run. Calls wait in a queue; one thread takes all
+// RunQueue: the one way to a Run. Calls wait in a queue; one thread takes those
 // that wait, applies them in order, writes their changes as one mutation, and
 // only then answers them, reads too, so no answer shows what a crash could
-// take back. While it writes, the next calls gather. No lock is held during
-// the write, and the run itself needs none: one thread at a time touches it.
+// take back. No lock is held during the write, and the run itself needs none:
+// one thread at a time touches it.
+//
+// While a thread writes, small calls gather. A large one is applied at once by
+// another thread, with what gathered, to be written next: so the run may be
+// ahead of the store by a write and the one after it. Writes are answered in
+// their order, each before the next begins.
 //
 // That thread is a worker of the pool or, where the store does not wait for a
 // disk, the caller of a small call that finds the queue idle: it works off its
@@ -53,8 +58,9 @@ struct QueueCounts {
 };
 
 // How much work a call is. A small one, a matter of microseconds, may be done
-// on the thread that makes a small call of the same run.
-enum class CallSize { kAny, kSmall };
+// on the thread that makes a small call of the same run. A large one, a tenth
+// of a millisecond or more, is worth a write of its own.
+enum class CallSize { kAny, kSmall, kLarge };
 
 class RunQueue : public std::enable_shared_from_this<RunQueue> {
  public:
@@ -99,7 +105,7 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   // One call, from its arrival to its answer.
   class Call {
    public:
-    Call(bool changes, bool small) : changes_(changes), small_(small) {}
+    Call(bool changes, CallSize size) : changes_(changes), size_(size) {}
     virtual ~Call() = default;
 
     // Runs it and keeps its result, or takes `refused` for it. False: not to
@@ -110,11 +116,12 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
     virtual void Finish(const absl::Status& written) = 0;
 
     bool changes() const { return changes_; }
-    bool small() const { return small_; }
+    bool small() const { return size_ == CallSize::kSmall; }
+    bool large() const { return size_ == CallSize::kLarge; }
 
    private:
     const bool changes_;
-    const bool small_;
+    const CallSize size_;
   };
   using CallPtr = std::unique_ptr<Call>;
   template <typename T, typename Op, typename Done>
@@ -125,6 +132,18 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   RunQueue(std::unique_ptr<Run> run, storage::Store& store, WorkerPool& pool,
            const Clock& clock, RunLimits limits);
 
+  // Calls that are answered together, and what they changed.
+  struct Commit {
+    std::vector<CallPtr> calls;
+    storage::Mutation mutation;
+  };
+  // Who has the run.
+  enum class Holder {
+    kNobody,  // no call waits, and nothing is written
+    kThread,  // one does, or will, or applied calls wait for the writer
+    kWriter,  // who writes takes it when that is done, if calls wait then
+  };
+
   void Enqueue(CallPtr call);
   // Where a call came to stand: a thread must be found for the first one; a
   // full queue takes none, and leaves `call` as it is.
@@ -132,23 +151,38 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   Place Push(CallPtr& call);
   void Schedule();
 
-  // The steps of the one thread that has the run.
+  // What a thread does that has the run: small calls, one commit after the
+  // other; or one commit of any calls, whoever has the run afterwards.
   void DrainHere();
-  // One commit. False if there is nothing more to do, and this thread has the
-  // run no longer.
-  bool DrainOnce(bool only_small);
-  // Whether what comes next, as far as it is known, is small.
-  bool NextIsSmall() const;
+  void DrainOnPool();
+
+  // The steps of the one thread that has the run. Applies what waits until
+  // applied_ makes a commit: all small calls, or all calls to the first large
+  // one.
+  enum class Until { kNotSmall, kLarge };
+  void ApplyWaiting(Until until);
+  void ApplyCalls(absl::Time now, Until until);
   // The next call in order, null if there is none; `only_small`: or none that
   // is small.
   CallPtr Pop(bool only_small);
-  void ApplyCalls(absl::Time now, bool only_small,
-                  std::vector<CallPtr>& applied);
+  // Whether what comes next, as far as it is known, is small.
+  bool NextIsSmall() const;
   bool TrySample(SampleCall& call, absl::Time now);
   void Select(SampleCall& call, absl::Time now);
-  void ServeWaiting(absl::Time now, std::vector<CallPtr>& applied);
-  absl::Status WriteChanges();
+  void ServeWaiting(absl::Time now);
   void UpdateDue();
+  Commit TakeCommit();
+  // Each may end with the run in other hands. True: this thread has it still.
+  bool KeepRunIfCallsWait();
+  bool KeepRunUnlessWritten();
+  // True if the run is to go to another thread during the write.
+  bool PassRunOn();
+
+  // The steps of the one thread that writes, which may not have the run.
+  void WriteAndAnswer(const Commit& commit);
+  absl::Status Write(const storage::Mutation& mutation);
+  // True if this thread has the run now.
+  bool EndWrite();
 
   storage::Store& store_;
   WorkerPool& pool_;
@@ -162,17 +196,26 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   // while another thread has the run; a stale answer costs time only.
   std::atomic<bool> slow_selections_{false};
 
-  // Touched only by the thread that has set scheduled_, one at a time; the
-  // hand-over from one to the next goes through mu_.
+  // Touched only by the thread that has the run, one at a time; the hand-over
+  // from one to the next goes through mu_.
   std::unique_ptr<Run> run_;
-  std::deque<CallPtr> taken_;  // from queue_, before all that is still there
+  std::deque<CallPtr> taken_;     // from queue_, before all that is still there
+  std::vector<CallPtr> applied_;  // and not part of a commit yet
   std::deque<std::unique_ptr<SampleCall>> waiting_;
   uint64_t served_version_ = 0;
   absl::Status refused_;
 
+  // Whether a thread of the pool writes. Set by the thread that has the run
+  // then, unset by itself, under mu_.
+  std::atomic<bool> writing_{false};
+  // Whether health_ is not OK.
+  std::atomic<bool> failed_{false};
+
   mutable Mutex mu_;
   std::deque<CallPtr> queue_ ABSL_GUARDED_BY(mu_);
-  bool scheduled_ ABSL_GUARDED_BY(mu_) = false;
+  Holder holder_ ABSL_GUARDED_BY(mu_) = Holder::kNobody;
+  // Whether the thread that had the run left it to the writer.
+  bool left_to_writer_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status health_ ABSL_GUARDED_BY(mu_);
   QueueCounts counts_ ABSL_GUARDED_BY(mu_);
   // When Tick has something to do.
@@ -183,9 +226,7 @@ template <typename T, typename Op, typename Done>
 class RunQueue::TypedCall final : public Call {
  public:
   TypedCall(bool changes, CallSize size, Op op, Done done)
-      : Call(changes, size == CallSize::kSmall),
-        op_(std::move(op)),
-        done_(std::move(done)) {}
+      : Call(changes, size), op_(std::move(op)), done_(std::move(done)) {}
 
   bool Apply(Run& run, absl::Time now, const absl::Status& refused) override {
     if (refused.ok()) {

@@ -283,7 +283,7 @@ void Run::NoteDeal(const storage::BatchRecord& batch, uint32_t position) {
   prompts_.SetState(entry.prompt_index, state);
 }
 
-SampleResult Run::DescribeSample(const Batch& batch, const Shard& shard) const {
+SampleResult Run::SummarizeSample(const Batch& batch) const {
   SampleResult result;
   const std::vector<storage::BatchEntry>& entries = batch.record.entries;
   result.batch_id = FormatBatchId(record_.epoch, batch.sequence());
@@ -295,7 +295,14 @@ SampleResult Run::DescribeSample(const Batch& batch, const Shard& shard) const {
     result.expected_egr +=
         entry.expected_egr / static_cast<double>(entries.size());
   }
+  return result;
+}
+
+SampleResult Run::DescribeSample(const Batch& batch, const Shard& shard) const {
+  SampleResult result = SummarizeSample(batch);
+  const std::vector<storage::BatchEntry>& entries = batch.record.entries;
   const auto [begin, end] = ShardRange(shard, entries.size());
+  result.prompts.reserve(end - begin);
   for (uint64_t i = begin; i < end; ++i) {
     const storage::BatchEntry& entry = entries[i];
     result.prompts.push_back(

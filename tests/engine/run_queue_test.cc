@@ -1,5 +1,6 @@
 #include "server/sampling/run_queue.h"
 
+#include <array>
 #include <string>
 #include <thread>
 #include <vector>
@@ -337,7 +338,7 @@ TEST_CASE("Many threads on many runs lose and repeat nothing", "[unit]") {
   SettingsSpec spec;
   spec.group_size = 2;
   QueueFixture f(40, spec, 3, writes_wait);
-  const auto work = [&f](int) {
+  const auto work = [&f](int thread) {
     for (int step = 0; step < kSteps; ++step) {
       const auto batch = f.SampleNow(RequestOf(2));
       if (!batch.ok()) continue;
@@ -354,7 +355,9 @@ TEST_CASE("Many threads on many runs lose and repeat nothing", "[unit]") {
           [reports](Run& run, absl::Time now) {
             return run.Report(reports, now);
           },
-          reported.Done(), CallSize::kSmall);
+          reported.Done(),
+          std::array{CallSize::kSmall, CallSize::kLarge,
+                     CallSize::kAny}[(thread + step) % 3]);
       reported.Wait().IgnoreError();
       f.registry().Tick();
       f.registry().List("", 10);
