@@ -1,10 +1,11 @@
 // Large calls: applied while another write goes on, answered in their turn.
 #include <chrono>
 #include <future>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "server/sampling/run_queue.h"
 #include "tests/catch.h"
 #include "tests/engine/queue_fixture.h"
@@ -67,17 +68,31 @@ TEST_CASE("A large call is applied while another is written, and not answered",
 TEST_CASE("A write begins after the answers to the one before", "[unit]") {
   QueueFixture f(0, {}, 2);
   const uint64_t writes = f.store().writes();
+  std::promise<void> next_applied;
   std::promise<uint64_t> seen;
   f.queue().Change<bool>([](Run&, absl::Time) { return true; },
-                         [&](const absl::StatusOr<bool>&) {
-                           // Time for the next one to begin, were it to.
-                           absl::SleepFor(absl::Milliseconds(50));
+                         [&, applied = next_applied.get_future().share()](
+                             const absl::StatusOr<bool>&) {
+                           applied.wait();
+                           // The next write would have begun by then, were it
+                           // to.
+                           for (int i = 0; i < 1000; ++i) {
+                             std::this_thread::yield();
+                             f.queue().counts();
+                           }
                            seen.set_value(f.store().writes());
                          },
                          CallSize::kLarge);
-  AnswerLog log;
-  LargeCall next;
-  next.Start(f, "next", &log);
+  Call<ImportResult> next;
+  ImportRequest request;
+  request.prompts.push_back({"next", "", {}, true, std::nullopt});
+  f.queue().Change<ImportResult>(
+      [&](Run& run, absl::Time now) {
+        auto result = run.Import(request, now);
+        next_applied.set_value();
+        return result;
+      },
+      next.Done(), CallSize::kLarge);
   CHECK(next.Wait().ok());
   CHECK(seen.get_future().get() == writes);
 }

@@ -245,30 +245,36 @@ std::string Simulation::Crash() {
   return "";
 }
 
-// Asks for `operations` while the next write fails. If they wrote nothing, they
-// were answered: then the model is told, and none of them is left unanswered.
+// Asks for `operations` while the next write fails. Those that needed no write,
+// and came before it, were answered: then the model is told, and `operations`
+// are those left unanswered.
 std::string Simulation::FailToPerform(const std::string& run_id,
                                       std::vector<Operation>& operations) {
   const std::vector<Answer> answers = system_.Perform(run_id, operations);
-  const auto is_ok = [](const Answer& answer) { return answer.ok(); };
   const auto is_failed = [](const Answer& answer) {
     return answer.reason == kFailed;
   };
-  const bool failed = std::any_of(answers.begin(), answers.end(), is_failed);
-  const bool answered = std::any_of(answers.begin(), answers.end(), is_ok);
-  if (failed && answered) return "an answer came before its write";
-  if (failed) return CheckRefusal(run_id);
-  if (!answered) return "";
+  const auto first_failed =
+      std::find_if(answers.begin(), answers.end(), is_failed);
+  size_t answered = 0;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].ok()) answered = i + 1;
+  }
+  const bool failed = first_failed != answers.end();
+  if (answers.begin() + answered > first_failed) {
+    return "an answer came before its write";
+  }
+  if (!failed && answered > 0) answered = answers.size();
   Model& model = models_.at(run_id);
-  for (size_t i = 0; i < operations.size(); ++i) {
+  for (size_t i = 0; i < answered; ++i) {
     const Answer expected =
         model.Apply(operations[i], system_.clock().Now(), std::nullopt);
     if (!model.violation().empty()) return model.violation();
     const std::string difference = Difference(expected, answers[i]);
     if (!difference.empty()) return difference;
   }
-  operations.clear();
-  return "";
+  operations.erase(operations.begin(), operations.begin() + answered);
+  return failed ? CheckRefusal(run_id) : "";
 }
 
 // After a failed write: changes are refused, reads go on.
