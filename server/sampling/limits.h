@@ -66,6 +66,9 @@ inline constexpr int kPassRateBins = 20;
 // Calls of one run that may wait for their turn, and for prompts.
 inline constexpr size_t kMaxQueuedCalls = 65536;
 inline constexpr size_t kMaxWaitingCalls = 16384;
+// Prompts that a sample may ask for and be a small call; one that asks for more
+// is large.
+inline constexpr uint32_t kMaxPromptsOfSmallSample = 32;
 // Calls answered by one write, and the bytes after which no more join it.
 inline constexpr size_t kMaxCallsPerCommit = 4096;
 inline constexpr size_t kMaxCommitBytes = size_t{8} << 20;

@@ -27,8 +27,7 @@ absl::Status StorageFailed(const absl::Status& cause) {
 // has requests of its own to read.
 constexpr size_t kMaxCallsInPlace = 256;
 constexpr int kMaxCommitsInPlace = 1024;
-// A selection of more prompts, or one that took longer, is the pool's.
-constexpr uint32_t kMaxPromptsInPlace = 32;
+// A selection that took longer is the pool's.
 constexpr absl::Duration kMaxSelectionInPlace = absl::Microseconds(200);
 
 }  // namespace
@@ -92,7 +91,7 @@ std::shared_ptr<RunQueue> RunQueue::Make(std::unique_ptr<Run> run,
 void RunQueue::Sample(SampleRequest request, absl::Time wait_until,
                       CancelFlag cancel,
                       std::function<void(absl::StatusOr<SampleResult>)> done) {
-  const bool few = request.batch_size <= kMaxPromptsInPlace;
+  const bool few = request.batch_size <= kMaxPromptsOfSmallSample;
   const bool slow = slow_selections_.load(std::memory_order_relaxed);
   const CallSize size = !few   ? CallSize::kLarge
                         : slow ? CallSize::kAny
@@ -307,7 +306,7 @@ bool RunQueue::TrySample(SampleCall& call, absl::Time now) {
 void RunQueue::Select(SampleCall& call, absl::Time now) {
   const absl::Time start = clock_.Now();
   call.result = run_->Sample(call.request, now);
-  if (call.request.batch_size > kMaxPromptsInPlace) return;
+  if (call.request.batch_size > kMaxPromptsOfSmallSample) return;
   slow_selections_.store(clock_.Now() - start > kMaxSelectionInPlace,
                          std::memory_order_relaxed);
 }

@@ -129,10 +129,7 @@ void BenchmarkFullReport(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * kBatchSize * 8);
 }
-BENCHMARK(BenchmarkFullReport)
-    ->Arg(1)
-    ->Arg(32)
-    ->Unit(benchmark::kMicrosecond);
+BENCHMARK(BenchmarkFullReport)->Arg(1)->Arg(32)->Unit(benchmark::kMicrosecond);
 
 void BenchmarkSingleRollout(benchmark::State& state) {
   const std::unique_ptr<Run> run = MakeRun(100'000);

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/sampling/limits.h"
 #include "tests/simulation/compare.h"
 #include "tests/simulation/generator.h"
 
@@ -33,6 +35,13 @@ std::optional<sampling::SampleResult> FindDealt(const Snapshot& snapshot,
     return dealt;
   }
   return std::nullopt;
+}
+
+// Whether no later call of the same run shares the operation's commit.
+bool EndsCommit(const Operation& operation) {
+  const Sample* sample = std::get_if<Sample>(&operation);
+  return sample != nullptr &&
+         sample->request.batch_size > sampling::kMaxPromptsOfSmallSample;
 }
 
 }  // namespace
@@ -293,24 +302,24 @@ std::string Simulation::Recover(const std::string& run_id,
   const std::optional<Snapshot> snapshot = system_.Read(run_id);
   if (!snapshot.has_value()) return "the run is gone";
   Model& model = models_.at(run_id);
-  Model absent = model;
-  const std::string if_absent = Settle(absent, {}, asked, *snapshot);
-  if (if_absent.empty()) {
-    if (!operations.empty()) ++counts_.lost_in_crash;
-    model = std::move(absent);
-    return CheckPayloads(run_id);
+  std::string differences;
+  for (size_t there = 0; there <= operations.size(); ++there) {
+    const bool all = there == operations.size();
+    if (there > 0 && !all && !EndsCommit(operations[there - 1])) continue;
+    Model after = model;
+    const std::vector<Operation> kept(operations.begin(),
+                                      operations.begin() + there);
+    const std::string difference = Settle(after, kept, asked, *snapshot);
+    if (difference.empty()) {
+      counts_.lost_in_crash += !all;
+      counts_.found_after_crash += there > 0;
+      model = std::move(after);
+      return CheckPayloads(run_id);
+    }
+    absl::StrAppend(&differences, " [with ", there, " of ", operations.size(),
+                    " unanswered operations: ", difference, "]");
   }
-  if (operations.empty()) return absl::StrCat(run_id, ": ", if_absent);
-  Model present = model;
-  const std::string if_present = Settle(present, operations, asked, *snapshot);
-  if (if_present.empty()) {
-    ++counts_.found_after_crash;
-    model = std::move(present);
-    return CheckPayloads(run_id);
-  }
-  return absl::StrCat(run_id,
-                      ": unanswered operations are neither wholly absent (",
-                      if_absent, ") nor wholly there (", if_present, ")");
+  return absl::StrCat(run_id, ":", differences);
 }
 
 std::string Simulation::Settle(Model& model,

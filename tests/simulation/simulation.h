@@ -54,8 +54,8 @@ class Simulation {
   // `count` operations on one run, answered by one write.
   std::string Operate(const std::string& run_id, int count);
   std::string Crash();
-  // The run may be in any state between before and after the first of
-  // `operations`, as they were asked for at `asked`.
+  // The run may be as before `operations`, which were asked for at `asked`, or
+  // as after those of some commits, the first or all.
   std::string Recover(const std::string& run_id,
                       const std::vector<Operation>& operations,
                       absl::Time asked);

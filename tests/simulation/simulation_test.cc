@@ -116,8 +116,8 @@ TEST_CASE("A record of any table that is not written is noticed", "[unit]") {
         storage::Table::kProgress, storage::Table::kSeries,
         storage::Table::kPromptInfo, storage::Table::kPayload,
         storage::Table::kPromptState, storage::Table::kBatch,
-        storage::Table::kLease, storage::Table::kGroup,
-        storage::Table::kGroups, storage::Table::kStates}) {
+        storage::Table::kLease, storage::Table::kGroup, storage::Table::kGroups,
+        storage::Table::kStates}) {
     INFO("table " << static_cast<int>(table));
     MapStore disk;
     ForgetfulStore forgetful(disk, table);
