@@ -7,13 +7,13 @@
 namespace vade::sampling {
 namespace {
 
-using Sequences = std::vector<uint64_t>;
+using Numbers = std::vector<uint64_t>;
 
 TEST_CASE("A record of states is due when half of them are out of date",
           "[unit]") {
   ForgottenBatches forgotten;
   forgotten.Add(7, {1, 2, 3, 4, 5});
-  CHECK(forgotten.TakeChanged() == Sequences{7});
+  CHECK(forgotten.TakeChanged() == Numbers{7});
   CHECK(forgotten.TakeChanged().empty());
   for (int i = 0; i < 2; ++i) {
     forgotten.Leave(7);
@@ -24,14 +24,14 @@ TEST_CASE("A record of states is due when half of them are out of date",
   forgotten.Leave(7);
   CHECK(forgotten.all().at(7).newest == 1);
   forgotten.Renew(9);
-  CHECK(forgotten.TakeChanged() == Sequences{7});
+  CHECK(forgotten.TakeChanged() == Numbers{7});
   // Written, and so not due again.
   forgotten.Set(7, {4});
   forgotten.Renew(9);
   CHECK(forgotten.TakeChanged().empty());
   forgotten.Leave(7);
   forgotten.Renew(9);
-  CHECK(forgotten.TakeChanged() == Sequences{7});
+  CHECK(forgotten.TakeChanged() == Numbers{7});
   forgotten.Set(7, {});
   CHECK(forgotten.all().empty());
 }
@@ -43,9 +43,9 @@ TEST_CASE("What is due is written a few records at a time", "[unit]") {
   }
   forgotten.Count([](uint64_t, const auto&) { return 1; });
   forgotten.Renew(2);
-  CHECK(forgotten.TakeChanged() == Sequences{1, 2});
+  CHECK(forgotten.TakeChanged() == Numbers{1, 2});
   forgotten.Renew(2);
-  CHECK(forgotten.TakeChanged() == Sequences{3});
+  CHECK(forgotten.TakeChanged() == Numbers{3});
 }
 
 TEST_CASE("A batch without a record of states loses none", "[unit]") {
