@@ -138,10 +138,13 @@ RunQueue::Place RunQueue::Push(CallPtr& call) {
   if (queue_.size() >= limits_.queued_calls) return Place::kNone;
   queue_.push_back(std::move(call));
   ++counts_.calls;
-  const bool first = holder_ == Holder::kNobody ||
-                     (holder_ == Holder::kWriter && queue_.back()->large());
-  if (first) holder_ = Holder::kThread;
-  return first ? Place::kFirst : Place::kBehindOthers;
+  const bool left = holder_ == Holder::kWriter || left_to_writer_;
+  const bool first =
+      holder_ == Holder::kNobody || (left && queue_.back()->large());
+  if (!first) return Place::kBehindOthers;
+  holder_ = Holder::kThread;
+  left_to_writer_ = false;
+  return Place::kFirst;
 }
 
 RunQueue::CallPtr RunQueue::Pop(bool only_small) {
@@ -174,8 +177,10 @@ void RunQueue::DrainHere() {
 }
 
 void RunQueue::DrainOnPool() {
-  // What was applied while another thread wrote is written first.
-  ApplyWaiting(applied_.empty() ? Until::kLarge : Until::kNotSmall);
+  // What was applied while another thread wrote is written first, unless the
+  // write takes so long that it is better shared.
+  const bool write_first = !applied_.empty() && !slow_writes_.load();
+  ApplyWaiting(write_first ? Until::kNotSmall : Until::kLarge);
   while (writing_.load()) {
     const size_t applied = applied_.size();
     ApplyWaiting(Until::kLarge);
@@ -198,6 +203,7 @@ void RunQueue::ApplyWaiting(Until until) {
   ApplyCalls(now, until);
   ServeWaiting(now);
   UpdateDue();
+  apply_time_ += clock_.Now() - now;
 }
 
 void RunQueue::ApplyCalls(absl::Time now, Until until) {
@@ -207,7 +213,7 @@ void RunQueue::ApplyCalls(absl::Time now, Until until) {
   while (applied_.size() < limit && run_->pending_bytes() < kMaxCommitBytes) {
     CallPtr call = Pop(only_small);
     if (call == nullptr) return;
-    const bool last = call->large();
+    const bool last = call->large() && !slow_writes_.load();
     const absl::Status& refused = call->changes() ? refused_ : accepted;
     if (call->Apply(*run_, now, refused)) {
       applied_.push_back(std::move(call));
@@ -220,7 +226,10 @@ void RunQueue::ApplyCalls(absl::Time now, Until until) {
 }
 
 RunQueue::Commit RunQueue::TakeCommit() {
-  return {std::exchange(applied_, {}), run_->TakeMutation()};
+  const absl::Time start = clock_.Now();
+  Commit commit = {std::exchange(applied_, {}), run_->TakeMutation(), {}};
+  commit.apply_time = std::exchange(apply_time_, {}) + clock_.Now() - start;
+  return commit;
 }
 
 bool RunQueue::KeepRunIfCallsWait() {
@@ -245,19 +254,24 @@ bool RunQueue::PassRunOn() {
 }
 
 void RunQueue::WriteAndAnswer(const Commit& commit) {
-  const absl::Status written = Write(commit.mutation);
+  const absl::Status written = Write(commit);
   for (const CallPtr& call : commit.calls) call->Finish(written);
 }
 
-absl::Status RunQueue::Write(const storage::Mutation& mutation) {
+absl::Status RunQueue::Write(const Commit& commit) {
   // After a failure nothing is written that builds on what was not.
   if (failed_.load()) return health();
-  if (mutation.empty()) return absl::OkStatus();
-  const absl::Status written = store_.Write(mutation);
+  if (commit.mutation.empty()) return absl::OkStatus();
+  const absl::Time start = clock_.Now();
+  const absl::Status written = store_.Write(commit.mutation);
+  if (std::any_of(commit.calls.begin(), commit.calls.end(),
+                  [](const CallPtr& call) { return call->large(); })) {
+    slow_writes_.store(clock_.Now() - start > commit.apply_time);
+  }
   MutexLock lock(mu_);
   if (written.ok()) {
     ++counts_.commits;
-    counts_.committed_bytes += mutation.bytes();
+    counts_.committed_bytes += commit.mutation.bytes();
   } else {
     health_ = StorageFailed(written);
     failed_.store(true);

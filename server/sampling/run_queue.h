@@ -136,6 +136,7 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   struct Commit {
     std::vector<CallPtr> calls;
     storage::Mutation mutation;
+    absl::Duration apply_time;
   };
   // Who has the run.
   enum class Holder {
@@ -158,7 +159,7 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
 
   // The steps of the one thread that has the run. Applies what waits until
   // applied_ makes a commit: all small calls, or all calls to the first large
-  // one.
+  // one, or to the last if the disk is what large calls wait for.
   enum class Until { kNotSmall, kLarge };
   void ApplyWaiting(Until until);
   void ApplyCalls(absl::Time now, Until until);
@@ -180,7 +181,7 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
 
   // The steps of the one thread that writes, which may not have the run.
   void WriteAndAnswer(const Commit& commit);
-  absl::Status Write(const storage::Mutation& mutation);
+  absl::Status Write(const Commit& commit);
   // True if this thread has the run now.
   bool EndWrite();
 
@@ -195,12 +196,16 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   // Whether selections of few prompts took long lately. Atomic: callers look
   // while another thread has the run; a stale answer costs time only.
   std::atomic<bool> slow_selections_{false};
+  // Whether the last large call took longer to write than to apply, with those
+  // of its commit: then more of them share a write. As above.
+  std::atomic<bool> slow_writes_{false};
 
   // Touched only by the thread that has the run, one at a time; the hand-over
   // from one to the next goes through mu_.
   std::unique_ptr<Run> run_;
   std::deque<CallPtr> taken_;     // from queue_, before all that is still there
   std::vector<CallPtr> applied_;  // and not part of a commit yet
+  absl::Duration apply_time_;     // of these
   std::deque<std::unique_ptr<SampleCall>> waiting_;
   uint64_t served_version_ = 0;
   absl::Status refused_;
