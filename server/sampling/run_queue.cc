@@ -203,7 +203,6 @@ void RunQueue::ApplyWaiting(Until until) {
   ApplyCalls(now, until);
   ServeWaiting(now);
   UpdateDue();
-  apply_time_ += clock_.Now() - now;
 }
 
 void RunQueue::ApplyCalls(absl::Time now, Until until) {
@@ -213,7 +212,8 @@ void RunQueue::ApplyCalls(absl::Time now, Until until) {
   while (applied_.size() < limit && run_->pending_bytes() < kMaxCommitBytes) {
     CallPtr call = Pop(only_small);
     if (call == nullptr) return;
-    const bool last = call->large() && !slow_writes_.load();
+    const bool large = call->large();
+    const absl::Time start = large ? clock_.Now() : now;
     const absl::Status& refused = call->changes() ? refused_ : accepted;
     if (call->Apply(*run_, now, refused)) {
       applied_.push_back(std::move(call));
@@ -221,14 +221,21 @@ void RunQueue::ApplyCalls(absl::Time now, Until until) {
       // Only a sample call is not answered yet.
       waiting_.emplace_back(static_cast<SampleCall*>(call.release()));
     }
-    if (last) return;
+    if (!large) continue;
+    apply_time_ =
+        apply_time_.value_or(absl::ZeroDuration()) + clock_.Now() - start;
+    if (!slow_writes_.load()) return;
   }
 }
 
 RunQueue::Commit RunQueue::TakeCommit() {
+  const auto apply_time = std::exchange(apply_time_, std::nullopt);
+  if (!apply_time.has_value()) {
+    return {std::exchange(applied_, {}), run_->TakeMutation(), apply_time};
+  }
   const absl::Time start = clock_.Now();
   Commit commit = {std::exchange(applied_, {}), run_->TakeMutation(), {}};
-  commit.apply_time = std::exchange(apply_time_, {}) + clock_.Now() - start;
+  commit.apply_time = *apply_time + (clock_.Now() - start);
   return commit;
 }
 
@@ -262,12 +269,10 @@ absl::Status RunQueue::Write(const Commit& commit) {
   // After a failure nothing is written that builds on what was not.
   if (failed_.load()) return health();
   if (commit.mutation.empty()) return absl::OkStatus();
-  const absl::Time start = clock_.Now();
+  const bool timed = commit.apply_time.has_value();
+  const absl::Time start = timed ? clock_.Now() : absl::Time();
   const absl::Status written = store_.Write(commit.mutation);
-  if (std::any_of(commit.calls.begin(), commit.calls.end(),
-                  [](const CallPtr& call) { return call->large(); })) {
-    slow_writes_.store(clock_.Now() - start > commit.apply_time);
-  }
+  if (timed) slow_writes_.store(clock_.Now() - start > *commit.apply_time);
   MutexLock lock(mu_);
   if (written.ok()) {
     ++counts_.commits;

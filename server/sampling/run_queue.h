@@ -136,7 +136,7 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   struct Commit {
     std::vector<CallPtr> calls;
     storage::Mutation mutation;
-    absl::Duration apply_time;
+    std::optional<absl::Duration> apply_time;  // if any call is large
   };
   // Who has the run.
   enum class Holder {
@@ -196,8 +196,8 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   // Whether selections of few prompts took long lately. Atomic: callers look
   // while another thread has the run; a stale answer costs time only.
   std::atomic<bool> slow_selections_{false};
-  // Whether the last large call took longer to write than to apply, with those
-  // of its commit: then more of them share a write. As above.
+  // Whether the last commit with large calls took longer to write than they to
+  // apply: then more of them share a write. As above.
   std::atomic<bool> slow_writes_{false};
 
   // Touched only by the thread that has the run, one at a time; the hand-over
@@ -205,7 +205,8 @@ class RunQueue : public std::enable_shared_from_this<RunQueue> {
   std::unique_ptr<Run> run_;
   std::deque<CallPtr> taken_;     // from queue_, before all that is still there
   std::vector<CallPtr> applied_;  // and not part of a commit yet
-  absl::Duration apply_time_;     // of these
+  // Of the large ones of these, if there are any.
+  std::optional<absl::Duration> apply_time_;
   std::deque<std::unique_ptr<SampleCall>> waiting_;
   uint64_t served_version_ = 0;
   absl::Status refused_;
