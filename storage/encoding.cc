@@ -227,10 +227,11 @@ void Fields(auto& io, Is<StoredGroup> auto& r) {
   }
 }
 
-void Fields(auto& io, Is<StoredGroups> auto& r) {
+// GroupsEncoder writes these.
+void Fields(FieldReader& io, StoredGroups& r) {
   io.Size(r.groups, sizeof(uint8_t));
-  for (auto& group : r.groups) {
-    IfAny(io, group, [&io](auto& stored) {
+  for (std::optional<StoredGroup>& group : r.groups) {
+    IfAny(io, group, [&io](StoredGroup& stored) {
       GroupFields(io, stored.group, stored.prompt);
     });
   }
@@ -346,7 +347,16 @@ std::string Encode(std::string_view key, const StoredGroup& record) {
   return EncodeRecord(key, record, 128 + record.group.reported.size() * 8);
 }
 std::string Encode(std::string_view key, const StoredGroups& record) {
-  return EncodeRecord(key, record, 16 + record.groups.size() * 128);
+  GroupsEncoder encoder(key, record.groups.size());
+  for (const std::optional<StoredGroup>& group : record.groups) {
+    if (!group.has_value()) {
+      encoder.AddNone();
+    } else {
+      encoder.Add(group->group,
+                  group->prompt.has_value() ? &*group->prompt : nullptr);
+    }
+  }
+  return encoder.Take();
 }
 std::string Encode(std::string_view key, const StoredStates& record) {
   return EncodeRecord(key, record, 16 + record.prompts.size() * 72);

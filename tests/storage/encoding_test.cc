@@ -325,25 +325,6 @@ TEST_CASE("Any record comes back as it was", "[unit]") {
   CheckRoundTrip(random, StatesKey(run, random.U64()), &DecodeStates);
 }
 
-TEST_CASE("Groups made one by one are the record of all", "[unit]") {
-  const uint64_t seed = GENERATE(range<uint64_t>(1, 51));
-  CAPTURE(seed);
-  RandomFields random(seed);
-  StoredGroups groups;
-  Fill(random, groups);
-  const std::string key = GroupsKey(7, random.U64());
-  GroupsEncoder encoder(key, groups.groups.size());
-  for (const std::optional<StoredGroup>& group : groups.groups) {
-    if (!group.has_value()) {
-      encoder.AddNone();
-    } else {
-      encoder.Add(group->group,
-                  group->prompt.has_value() ? &*group->prompt : nullptr);
-    }
-  }
-  REQUIRE(encoder.Take() == Encode(key, groups));
-}
-
 TEST_CASE("Hot records take tens of bytes", "[unit]") {
   for (const Golden& golden : GoldenRecords()) {
     CAPTURE(golden.table);
